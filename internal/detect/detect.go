@@ -1,0 +1,177 @@
+// Package detect says what Gatehouse thinks of a thing that it saw: an
+// Observation goes in, Findings come out. It does no I/O and reads neither the
+// clock nor the environment, so the same bytes give the same findings on every
+// machine. What is done about a finding is decided in package proxy.
+//
+// detect/attack judges events that come in, detect/leak bytes that go out.
+package detect
+
+// Kind says which of the gate's three ways an Observation came.
+type Kind uint8
+
+// The kinds of observation.
+const (
+	// KindEvent is an event that the Runtime API handed out.
+	KindEvent Kind = iota + 1
+	// KindConnect is a CONNECT, or a plain HTTP request, before its target is
+	// resolved: host rules apply.
+	KindConnect
+	// KindAddress is a resolved address just before it is dialled.
+	KindAddress
+	// KindClientHello is a TLS ClientHello behind a CONNECT: SNI rules apply.
+	KindClientHello
+	// KindRequest is a decrypted or plain HTTP request's head.
+	KindRequest
+	// KindLeak is a secret found in bytes on their way out; Finding is set.
+	KindLeak
+)
+
+// Observation is one thing seen at the gate, before anything is decided.
+type Observation struct {
+	Kind Kind
+	// RequestID names the invocation that an event belongs to. Egress leaves it
+	// empty: who is running is asked of the sandbox.
+	RequestID string
+	// Event holds the event's bytes (KindEvent). Never modified.
+	Event []byte
+	// Target, for everything that goes out.
+	Target Target
+	// Finding is what a scanner found (KindLeak).
+	Finding *Finding
+}
+
+// Target is where a connection asks to go and what is known of it so far.
+type Target struct {
+	Host   string // as asked for: lower case, no trailing dot, no brackets
+	Port   int
+	IP     string // the address about to be dialled (KindAddress on)
+	SNI    string // server name of the ClientHello, lower case; "" when absent
+	Mapped bool   // egress.hosts of the policy maps Host
+	// Method and Path are set when the request is visible: plain HTTP, or
+	// decrypted. Decrypted tells the two apart from an opaque tunnel.
+	Method, Path string
+	Decrypted    bool
+}
+
+// Severity is a CIM severity.
+type Severity string
+
+// The severities that the Common Information Model knows.
+const (
+	Critical      Severity = "critical"
+	High          Severity = "high"
+	Medium        Severity = "medium"
+	Low           Severity = "low"
+	Informational Severity = "informational"
+)
+
+// Finding is one thing that a rule saw. It holds no secret: what leaks is named,
+// fingerprinted and masked before it gets here.
+type Finding struct {
+	RuleID    string   // "sqli.libinjection", "leak.own-secret": never changes
+	Signature string   // one line for people: "SQL injection"
+	Category  string   // "sqli", "leak", "egress"
+	Severity  Severity // "" counts as High
+	// Weak findings are recorded and never refused by themselves.
+	Weak bool
+
+	// Where: a JSON path for an event ("Records[0].Sns.Message"), a place for
+	// egress ("url", "header:cookie", "body", "host").
+	Path string
+	// DecodeChain lists what was undone to see it, outermost first:
+	// ["base64", "gzip", "json"].
+	DecodeChain []string
+	// Matched is the offending span, at most MaxMatched bytes.
+	Matched string
+	// MatchOffset is the byte offset of Matched in the decoded value at Path.
+	MatchOffset int
+	// Start and End delimit the raw JSON value (quotes included) at Path in the
+	// event, in bytes. Both 0 where it does not apply.
+	Start, End int
+	// Object and Fingerprint name a secret without showing it.
+	Object, Fingerprint string
+}
+
+// MaxMatched bounds Finding.Matched, in bytes.
+const MaxMatched = 512
+
+// Form is how an event is refused: in the form that its source understands. The
+// bytes of each form belong to proxy/runtimeapi.
+type Form uint8
+
+// The forms of a refusal.
+const (
+	// FormError answers with a function error: direct invocations.
+	FormError Form = iota
+	// FormHTTP answers 403 in the shape of an HTTP source.
+	FormHTTP
+	// FormSuccess answers null, so that an asynchronous source does not retry.
+	FormSuccess
+	// FormDrop takes the bad records out of a batch and delivers the rest.
+	FormDrop
+	// FormDeny answers with the source's own denial (authorizers, Cognito).
+	FormDeny
+)
+
+// Source is an event source: one value says how it is recognised, what AWS fills
+// in and how it is refused.
+type Source struct {
+	// Name is what records say: "sns", "sqs", "apigateway-rest", "direct".
+	Name string
+	// Form is the default refusal.
+	Form Form
+	// Markers are JSON keys, with the value that some of them must have, that
+	// mark the source; see attack.Sources for the notation.
+	Markers []string
+	// Trusted are path patterns that AWS fills: never judged.
+	Trusted []string
+	// From is the path of who sent it (record field src); "" when unknown.
+	From string
+}
+
+// Gap is a part of an event that could not be inspected, and why.
+type Gap struct {
+	Path   string `json:"path,omitempty"`
+	Reason string `json:"reason"` // "malformed", "depth", "budget", "not-utf8", "not-json", "empty", "deadline", "panic"
+	Bytes  int    `json:"bytes"`
+}
+
+// Result is what an Engine says of one event. The caller owns it and may use it
+// again after Reset.
+type Result struct {
+	Findings []Finding
+	Gaps     []Gap
+	// Strings counts the values judged, Work the bytes read by scanner, decoders
+	// and verifiers together.
+	Strings, Work int
+	// Exhausted is set when the budget of work ran out before the event did.
+	Exhausted bool
+}
+
+// Reset empties r and keeps its buffers.
+func (r *Result) Reset() {
+	r.Findings, r.Gaps = r.Findings[:0], r.Gaps[:0]
+	r.Strings, r.Work, r.Exhausted = 0, 0, false
+}
+
+// Engine judges events. It is safe for concurrent use and starts no goroutine.
+type Engine interface {
+	// Source recognises where an event comes from; never nil.
+	Source(event []byte) *Source
+	// Inspect judges event and fills result. stop, asked now and then, ends the
+	// work early (the relay's wall clock); nil never does.
+	Inspect(event []byte, source *Source, result *Result, stop func() bool)
+}
+
+// Scanner looks for secrets in a stream of bytes that leaves through one place
+// of one connection. It is not safe for concurrent use.
+type Scanner interface {
+	// Write judges p, which continues what was written before. The first cleared
+	// bytes of everything written so far and not yet cleared may leave; the rest
+	// waits, because it may be the beginning of a secret. After a finding nothing
+	// more may leave.
+	Write(p []byte) (cleared int, f *Finding)
+	// Close ends the stream: what still waits is judged, and clear unless it
+	// returns a finding.
+	Close() *Finding
+}

@@ -1,0 +1,50 @@
+// Package proxy decides what to do about what was seen. The Guard turns an
+// Observation into a Verdict, with the policy and the detection engines it is
+// given; the Sandbox knows the phase and which invocations are open. The traffic
+// itself is moved by proxy/runtimeapi (events in, responses out) and
+// proxy/egress (connections out).
+package proxy
+
+import "gatehouse/internal/detect"
+
+// Action is what is done about an observation.
+type Action string
+
+// The actions of a verdict.
+const (
+	Allow      Action = "allow"
+	Refuse     Action = "refuse"
+	Quarantine Action = "quarantine"
+	Mask       Action = "mask"
+	Cut        Action = "cut"
+	Halt       Action = "halt"
+)
+
+// Blocks reports whether the traffic is stopped.
+func (a Action) Blocks() bool { return a != Allow && a != Mask && a != "" }
+
+// Verdict is what is done about one Observation.
+type Verdict struct {
+	Action Action
+	// Would is the action that enforce mode takes; equal to Action there.
+	Would Action
+	// Rule is the id of the rule that decided: "sqli.libinjection",
+	// "egress.metadata-service"; "" when nothing did.
+	Rule string
+	// Incident is the id of the finding's record; "" without a finding.
+	Incident string
+	// Reason is for people, and holds nothing that came from outside unquoted.
+	Reason string
+	// Form is how the event's source takes a refusal (events only).
+	Form detect.Form
+	// Source is the event's source (events only).
+	Source *detect.Source
+	// Findings are what was seen, worst first; shared, read only.
+	Findings []detect.Finding
+}
+
+// Message is what the function, or the caller, reads of a refusal. It names the
+// rule and the incident and never shows the payload.
+func (v Verdict) Message() string {
+	return "refused by gatehouse: " + v.Rule + " (incident " + v.Incident + ")"
+}

@@ -1,0 +1,271 @@
+package proxy
+
+import (
+	"sync"
+	"time"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/record"
+)
+
+// Phase is where a sandbox is in its life.
+type Phase string
+
+// The phases.
+const (
+	Init          Phase = "init"           // before the first event
+	Invoke        Phase = "invoke"         // an event is with the function
+	AfterResponse Phase = "after_response" // answered, and not yet frozen
+	Shutdown      Phase = "shutdown"
+)
+
+// Invocation is one event on its way through the function.
+type Invocation struct {
+	RequestID string
+	ARN       string
+	TraceID   string
+	TenantID  string
+	Deadline  time.Time
+	Source    *detect.Source
+	Started   time.Time
+	Responded bool
+	Refused   bool
+	Counters  Counters
+	Receipt   *record.Receipt
+	BytesIn   int64
+	BytesOut  int64
+	// Event is the event as it arrived, for the record of a leak; nil where it
+	// was not kept.
+	Event []byte
+	// Exceptions are the policy's exceptions that applied, as rule@path.
+	Exceptions []string
+}
+
+// Counters count an invocation's egress connections.
+type Counters struct {
+	Connections, Inspected, Tunnelled, Refused int
+}
+
+// Sandbox is what is known of the execution environment right now. The relay
+// opens and closes invocations, the event loop adds INVOKE and SHUTDOWN, egress
+// asks who is running. Everything is paired by request id, never by order.
+type Sandbox struct {
+	// ID and Generation are the sandbox's own: see record.Record.
+	ID         string
+	Generation int
+	// Concurrent is set on managed instances: several invocations run at once,
+	// nothing freezes and nothing can be halted.
+	Concurrent bool
+
+	mu     sync.Mutex
+	phase  Phase // "" counts as Init
+	halted bool
+	open   map[string]*Invocation
+	seen   bool // the relay handed out an event, ever
+	last   string
+}
+
+// Phase returns where the sandbox is.
+func (s *Sandbox) Phase() Phase {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.phaseLocked()
+}
+
+func (s *Sandbox) phaseLocked() Phase {
+	if s.phase == "" {
+		return Init
+	}
+	return s.phase
+}
+
+// Open adds an invocation that is about to reach the function. It merges with
+// what is already known of the same request id.
+func (s *Sandbox) Open(inv Invocation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		s.open = make(map[string]*Invocation)
+	}
+	if old := s.open[inv.RequestID]; old != nil {
+		merge(old, &inv)
+		return
+	}
+	if !s.Concurrent {
+		clear(s.open) // one at a time: what is still there was never closed
+	}
+	s.open[inv.RequestID] = &inv
+	s.last = inv.RequestID
+	s.phase = Invoke
+}
+
+// merge adds to old what only new knows.
+func merge(old, new *Invocation) {
+	if old.ARN == "" {
+		old.ARN = new.ARN
+	}
+	if old.TraceID == "" {
+		old.TraceID = new.TraceID
+	}
+	if old.TenantID == "" {
+		old.TenantID = new.TenantID
+	}
+	if old.Deadline.IsZero() {
+		old.Deadline = new.Deadline
+	}
+	if old.Source == nil {
+		old.Source = new.Source
+	}
+	if old.Event == nil {
+		old.Event, old.BytesIn = new.Event, new.BytesIn
+	}
+	if old.Receipt == nil {
+		old.Receipt = new.Receipt
+	}
+	if old.Started.IsZero() {
+		old.Started = new.Started
+	}
+}
+
+// Update calls f with the open invocation of that id, under the sandbox's lock.
+// It reports whether there is one. f must be quick and must not call s.
+func (s *Sandbox) Update(requestID string, f func(*Invocation)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	inv := s.open[requestID]
+	if inv == nil {
+		return false
+	}
+	f(inv)
+	return true
+}
+
+// Count calls f with the counters of the one open invocation; with none or
+// several open it does nothing, because it could not say whose they are.
+func (s *Sandbox) Count(f func(*Counters)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open) != 1 {
+		return
+	}
+	for _, inv := range s.open {
+		f(&inv.Counters)
+	}
+}
+
+// Responded notes that the function's answer went out: what it does from now on
+// is after the response.
+func (s *Sandbox) Responded(requestID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if inv := s.open[requestID]; inv != nil {
+		inv.Responded = true
+		if !s.Concurrent {
+			s.phase = AfterResponse
+		}
+	}
+}
+
+// Close ends an invocation and returns what was known of it.
+func (s *Sandbox) Close(requestID string) (Invocation, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	inv := s.open[requestID]
+	if inv == nil {
+		return Invocation{}, false
+	}
+	delete(s.open, requestID)
+	return *inv, true
+}
+
+// At returns the invocations that are open now, and the phase.
+func (s *Sandbox) At() (open []Invocation, phase Phase) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, inv := range s.open {
+		open = append(open, *inv)
+	}
+	return open, s.phaseLocked()
+}
+
+// Stamp fills in whose record r is: phase, sandbox and, where it is certain, the
+// invocation. What r already says stays.
+func (s *Sandbox) Stamp(r *record.Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.SandboxID, r.Generation = s.ID, s.Generation
+	if r.Phase == "" {
+		r.Phase = string(s.phaseLocked())
+	}
+	if r.RequestID != "" {
+		fill(r, s.open[r.RequestID])
+		return
+	}
+	if len(s.open) == 1 {
+		for _, inv := range s.open {
+			r.RequestID = inv.RequestID
+			fill(r, inv)
+		}
+		return
+	}
+	for id := range s.open {
+		r.RequestIDs = append(r.RequestIDs, id)
+	}
+}
+
+func fill(r *record.Record, inv *Invocation) {
+	if inv == nil {
+		return
+	}
+	if r.FunctionARN == "" {
+		r.FunctionARN = inv.ARN
+	}
+	if r.TraceID == "" {
+		r.TraceID = inv.TraceID
+	}
+	if r.TenantID == "" {
+		r.TenantID = inv.TenantID
+	}
+	if r.EventSource == "" && inv.Source != nil && r.Kind != record.Log {
+		r.EventSource = inv.Source.Name
+	}
+}
+
+// Halt marks the sandbox as halted: from now on egress and relay refuse
+// everything new. It reports whether this call did it.
+func (s *Sandbox) Halt() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := !s.halted
+	s.halted = true
+	return first
+}
+
+// Halted reports whether the sandbox was halted.
+func (s *Sandbox) Halted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.halted
+}
+
+// Shutdown notes that the sandbox is going away.
+func (s *Sandbox) Shutdown() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase = Shutdown
+}
+
+// SawEvent notes that an event went through the relay; Relayed reports whether
+// one ever did, which proves that the function is attached by the wrapper.
+func (s *Sandbox) SawEvent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = true
+}
+
+// Relayed reports whether an event ever went through the relay.
+func (s *Sandbox) Relayed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen
+}
