@@ -57,6 +57,7 @@ type Record struct {
 	PolicyHash       string    `json:"policy_hash,omitempty" doc:"12 hex digits of the policy's SHA-256"`
 	GatehouseVersion string    `json:"gatehouse_version,omitempty" doc:"the layer's version"`
 	VendorProduct    string    `json:"vendor_product,omitempty" doc:"always Gatehouse"`
+	Truncated        bool      `json:"truncated,omitempty" doc:"the record was too large: long parts were cut"`
 
 	// log, platform
 	Message     string          `json:"message,omitempty" kinds:"log" doc:"the line, without its line break"`
