@@ -1,0 +1,377 @@
+package console
+
+import (
+	"bufio"
+	"compress/gzip"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Bounds of a request. A body is Splunk's max_content_length (limits.conf,
+// [http_input]), counted before and after decompression.
+const (
+	maxBody        = 838_860_800
+	maxAckBody     = 1 << 20
+	maxRequests    = 32 // at once; more are answered "Server is busy"
+	batchRows      = 500
+	batchBytes     = 4 << 20
+	defaultType    = "httpevent"
+	defaultSource  = "http:gatehouse-console"
+	defaultIndex   = "main"
+	collectorPath  = "/services/collector"
+	unsupportedDoc = "<!doctype html><title>415 Unsupported Media Type</title><h1>Unsupported Media Type</h1>\n"
+)
+
+var errStore = errors.New("storing records")
+
+// guid is the form of a channel.
+var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+// collector is the HTTP Event Collector.
+type collector struct {
+	token    string
+	useACK   bool
+	store    *store
+	changed  *signal
+	acks     acks
+	requests chan struct{} // one slot per request under way
+}
+
+func newCollector(c *Console) *collector {
+	return &collector{token: c.config.HECToken, useACK: c.config.UseACK, store: c.store, changed: c.changed,
+		requests: make(chan struct{}, maxRequests)}
+}
+
+// ServeHTTP answers everything below /services.
+func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, collectorPath), "/1.0") {
+	case "", "/event":
+		c.post(w, r, c.events)
+	case "/raw":
+		c.post(w, r, c.raw)
+	case "/ack":
+		c.post(w, r, c.acknowledge)
+	case "/health":
+		health(w, r)
+	default:
+		replyNotFound.write(w)
+	}
+}
+
+func health(w http.ResponseWriter, r *http.Request) {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		replyHealthy.write(w)
+	case http.MethodOptions:
+		w.Header().Set("Allow", "GET,HEAD,OPTIONS")
+	default:
+		replyBadMethod.write(w)
+	}
+}
+
+// post asks for the method and the token, then lets answer speak. OPTIONS needs
+// no token: Docker's log driver asks so before it starts a container.
+func (c *collector) post(w http.ResponseWriter, r *http.Request, answer func(w http.ResponseWriter, r *http.Request) reply) {
+	switch r.Method {
+	case http.MethodPost:
+	case http.MethodOptions:
+		w.Header().Set("Allow", "POST,OPTIONS")
+		return
+	default:
+		replyBadMethod.write(w)
+		return
+	}
+	if refusal := c.authorize(r); refusal != nil {
+		refusal.write(w)
+		return
+	}
+	select {
+	case c.requests <- struct{}{}:
+		defer func() { <-c.requests }()
+	default:
+		replyBusy.write(w)
+		return
+	}
+	if out := answer(w, r); out.status != 0 {
+		out.write(w)
+	}
+}
+
+// authorize returns what to answer to a request without the token. A token in
+// the query wins over the header, and is refused even when it is right.
+func (c *collector) authorize(r *http.Request) *reply {
+	if token := r.URL.Query().Get("token"); token != "" {
+		if !c.valid(token) {
+			return &replyBadToken
+		}
+		return &replyQueryToken
+	}
+	header := r.Header.Get("Authorization")
+	if header == "" {
+		return &replyNoToken
+	}
+	token, ok := strings.CutPrefix(header, "Splunk ")
+	if !ok {
+		_, token, ok = r.BasicAuth()
+	}
+	if !ok || token == "" {
+		return &replyBadScheme
+	}
+	if !c.valid(strings.TrimSpace(token)) {
+		return &replyBadToken
+	}
+	return nil
+}
+
+func (c *collector) valid(token string) bool {
+	return subtle.ConstantTimeCompare([]byte(token), []byte(c.token)) == 1
+}
+
+// channelOf returns the request's channel, or what to answer instead of taking
+// the request.
+func (c *collector) channelOf(r *http.Request) (string, *reply) {
+	name := r.Header.Get("X-Splunk-Request-Channel")
+	if name == "" {
+		name = r.URL.Query().Get("channel")
+	}
+	switch {
+	case name == "" && c.useACK:
+		return "", &replyNoChannel
+	case name != "" && !guid.MatchString(name):
+		return "", &replyBadChannel
+	case c.useACK && c.acks.full(name):
+		return "", &replyTooManyPending
+	}
+	return name, nil
+}
+
+// body returns the request's body, decompressed and bounded. It answers other
+// encodings itself and returns nil.
+func body(w http.ResponseWriter, r *http.Request) io.Reader {
+	limited := http.MaxBytesReader(w, r.Body, maxBody)
+	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
+	case "", "identity":
+		return limited
+	case "gzip":
+		return http.MaxBytesReader(w, &unzipper{r: limited}, maxBody)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=UTF-8")
+	w.WriteHeader(http.StatusUnsupportedMediaType)
+	_, _ = io.WriteString(w, unsupportedDoc) // the client is gone: nobody to tell
+	return nil
+}
+
+// unzipper reads gzip's header at the first Read, so that a broken one is
+// reported like any other broken byte.
+type unzipper struct {
+	r  io.Reader
+	gz *gzip.Reader
+}
+
+func (u *unzipper) Read(p []byte) (int, error) {
+	if u.gz == nil {
+		gz, err := gzip.NewReader(u.r)
+		if err != nil {
+			return 0, err
+		}
+		u.gz = gz
+	}
+	return u.gz.Read(p)
+}
+
+func (u *unzipper) Close() error { return nil }
+
+// events takes JSON envelopes.
+func (c *collector) events(w http.ResponseWriter, r *http.Request) reply {
+	channel, refusal := c.channelOf(r)
+	if refusal != nil {
+		return *refusal
+	}
+	defaults, err := requestDefaults(r)
+	if err != nil {
+		return replyFormat.at(0)
+	}
+	in := body(w, r)
+	if in == nil {
+		return reply{}
+	}
+	b := c.batch(r)
+	split := newSplitter(in)
+	return c.finish(b, channel, b.fill(func() (envelope, error) {
+		object, err := split.next()
+		if err != nil {
+			return envelope{}, err
+		}
+		return parseEnvelope(object, defaults)
+	}))
+}
+
+// raw takes lines. What is known of them stands in the query.
+func (c *collector) raw(w http.ResponseWriter, r *http.Request) reply {
+	channel, refusal := c.channelOf(r)
+	if refusal != nil {
+		return *refusal
+	}
+	defaults, err := requestDefaults(r)
+	if err != nil {
+		return replyFormat.at(0)
+	}
+	in := body(w, r)
+	if in == nil {
+		return reply{}
+	}
+	b := c.batch(r)
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, maxEvent)
+	return c.finish(b, channel, b.fill(func() (envelope, error) { return nextLine(lines, defaults) }))
+}
+
+func nextLine(lines *bufio.Scanner, defaults envelope) (envelope, error) {
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" {
+			continue
+		}
+		e := defaults
+		var err error
+		e.event, err = json.Marshal(line)
+		return e, err
+	}
+	if err := lines.Err(); err != nil {
+		return envelope{}, err
+	}
+	return envelope{}, io.EOF
+}
+
+// requestDefaults reads what a request says for all of its events.
+func requestDefaults(r *http.Request) (envelope, error) {
+	q := r.URL.Query()
+	e := envelope{host: q.Get("host"), source: q.Get("source"), sourcetype: q.Get("sourcetype"), index: q.Get("index")}
+	if e.host == "" {
+		e.host, _, _ = net.SplitHostPort(r.RemoteAddr)
+	}
+	e.source = or(e.source, defaultSource)
+	e.sourcetype = or(e.sourcetype, defaultType)
+	e.index = or(e.index, defaultIndex)
+	if t := q.Get("time"); t != "" {
+		nanos, err := parseEpoch(t)
+		if err != nil {
+			return envelope{}, err
+		}
+		e.time = nanos
+	}
+	return e, nil
+}
+
+func or(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}
+
+// finish turns what became of a batch into the reply. An ackId comes with every
+// reply to a request of which something is stored, a refusal too.
+func (c *collector) finish(b *batch, channel string, err error) reply {
+	out := replySuccess
+	switch {
+	case b.aborted():
+		return reply{} // nobody to answer
+	case errors.Is(err, io.EOF) && b.seen == 0, errors.Is(err, errForeignKey) && b.stored == 0:
+		return replyNoData
+	case !errors.Is(err, io.EOF) && !errors.Is(err, errForeignKey):
+		out = replyOf(err, b.seen)
+	}
+	if c.useACK && b.stored > 0 {
+		id := c.acks.issue(channel)
+		out.AckID = &id
+	}
+	return out
+}
+
+// acknowledge answers {"acks":[0,1]}.
+func (c *collector) acknowledge(w http.ResponseWriter, r *http.Request) reply {
+	if !c.useACK {
+		return replyNoACK
+	}
+	name := or(r.Header.Get("X-Splunk-Request-Channel"), r.URL.Query().Get("channel"))
+	if name == "" {
+		return replyNoChannel
+	}
+	if !guid.MatchString(name) {
+		return replyBadChannel
+	}
+	var asked struct {
+		Acks []uint64 `json:"acks"`
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAckBody)).Decode(&asked); err != nil {
+		return replyFormat
+	}
+	answer, err := json.Marshal(map[string]any{"acks": c.acks.take(name, asked.Acks)})
+	if err != nil {
+		return replyInternal
+	}
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	_, _ = w.Write(answer) // the client is gone: it asks again and is told false
+	return reply{}
+}
+
+// batch stores a request's events in transactions of bounded size, in order, so
+// that whatever goes wrong, what came before it is stored.
+type batch struct {
+	collector    *collector
+	request      *http.Request
+	rows         []row
+	bytes        int64
+	seen, stored int // events read without fault; events in the store
+}
+
+func (c *collector) batch(r *http.Request) *batch { return &batch{collector: c, request: r} }
+
+func (b *batch) aborted() bool { return b.request.Context().Err() != nil }
+
+// fill takes events from next until it returns an error, stores them and returns
+// that error; io.EOF is the regular end.
+func (b *batch) fill(next func() (envelope, error)) error {
+	for {
+		e, err := next()
+		if errors.Is(err, errSkip) {
+			b.seen++
+			continue
+		}
+		if err != nil {
+			if e := b.commit(); e != nil {
+				return e
+			}
+			return err
+		}
+		b.seen++
+		b.rows = append(b.rows, newRow(e, time.Now()))
+		b.bytes += int64(len(e.event) + len(e.fields))
+		if len(b.rows) >= batchRows || b.bytes >= batchBytes {
+			if err := b.commit(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (b *batch) commit() error {
+	if len(b.rows) == 0 {
+		return nil
+	}
+	if err := b.collector.store.add(b.request.Context(), b.rows); err != nil {
+		return errors.Join(errStore, err)
+	}
+	b.stored += len(b.rows)
+	b.rows, b.bytes = b.rows[:0], 0
+	b.collector.changed.fire()
+	return nil
+}
