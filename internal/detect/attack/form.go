@@ -1,0 +1,74 @@
+package attack
+
+import "bytes"
+
+// looksJSON reports whether value may be a JSON document worth opening: an
+// object, an array or a string.
+func looksJSON(value []byte) bool {
+	v := trimBlank(value)
+	if len(v) < 2 {
+		return false
+	}
+	switch v[0] {
+	case '{':
+		return v[len(v)-1] == '}'
+	case '[':
+		return v[len(v)-1] == ']'
+	case '"':
+		return v[len(v)-1] == '"'
+	}
+	return false
+}
+
+func trimBlank(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
+
+// isForm reports whether value may be a form (application/x-www-form-urlencoded)
+// or a query string: fields with a name, and no byte that a form must escape and
+// that payloads live on.
+func isForm(value []byte, c class) bool {
+	if c&equals == 0 || c&(blank|angle|bracket|control) != 0 {
+		return false
+	}
+	eq := bytes.IndexByte(value, '=')
+	return eq > 0 && bytes.IndexAny(value[:eq], "'\"`();#*") < 0
+}
+
+// form judges the names and the values of the form in the string at hand.
+func (in *inspection) form(value []byte) {
+	l := &in.layers[in.top]
+	for len(value) > 0 && !in.done {
+		var field []byte
+		field, value, _ = bytes.Cut(value, []byte("&"))
+		name, v, _ := bytes.Cut(field, []byte("="))
+		l.name = name
+		in.field(l, name)
+		in.field(l, v)
+	}
+}
+
+// field judges one name or value of a form.
+func (in *inspection) field(l *layer, text []byte) {
+	if !in.spend(2 * len(text)) {
+		return
+	}
+	l.buf = decodeForm(l.buf[:0], text)
+	in.judge(l.buf, classesOf(l.buf))
+}
+
+// decodeForm undoes a form's encoding: percent, and + for a space.
+func decodeForm(dst, src []byte) []byte {
+	for i := 0; i < len(src); {
+		switch r, n := percentEscape(src[i:]); {
+		case n == 3:
+			dst = append(dst, byte(r))
+			i += n
+		case src[i] == '+':
+			dst = append(dst, ' ')
+			i++
+		default:
+			dst = append(dst, src[i])
+			i++
+		}
+	}
+	return dst
+}

@@ -1,0 +1,292 @@
+package attack
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"gatehouse/internal/detect"
+)
+
+const (
+	// maxLayers is how many encodings, one in the other, are undone.
+	maxLayers = 6
+	// maxFindings bounds what is kept of one event.
+	maxFindings = 1024
+	// stopEvery is how much work passes between two questions to stop, in bytes.
+	stopEvery = 64 << 10
+	// keepBuffer is the largest buffer that is kept for the next event, in bytes.
+	keepBuffer = 64 << 10
+)
+
+// inspection is the work on one event. Layer 0 is the event itself; every
+// encoding undone adds a layer on top of it.
+type inspection struct {
+	result *detect.Result
+	source *detect.Source
+	stop   func() bool
+	budget int
+	asked  int // work at the last question to stop
+	done   bool
+
+	raw    str // the string of the event that is being judged
+	layers [maxLayers + 1]layer
+	top    int // the innermost layer in use
+	values int // of raw, findings so far
+}
+
+// layer is what one encoding held: a JSON document, a form, or one value.
+type layer struct {
+	rung    string
+	scanner scanner
+	json    bool
+	name    []byte // of a form's field
+	buf     []byte // unescaped strings, or what was decoded
+}
+
+func (in *inspection) begin(event []byte, source *detect.Source, result *detect.Result, stop func() bool, budget int) {
+	in.result, in.source, in.stop, in.budget = result, source, stop, budget
+	in.asked, in.done, in.top = 0, false, 0
+	in.layers[0].scanner.reset(event, false)
+	in.layers[0].json = true
+}
+
+// release drops what belongs to the caller, and buffers that are too big to keep.
+func (in *inspection) release() {
+	in.result, in.source, in.stop = nil, nil, nil
+	for i := range in.layers {
+		l := &in.layers[i]
+		l.scanner.text, l.name = nil, nil
+		if cap(l.buf) > keepBuffer {
+			l.buf = nil
+		}
+		if cap(l.scanner.arrays)*8 > keepBuffer {
+			l.scanner.arrays = nil
+		}
+	}
+}
+
+// event judges the whole event.
+func (in *inspection) event() {
+	s := &in.layers[0].scanner
+	if len(s.text) == 0 {
+		in.gap("empty", 0)
+		return
+	}
+	in.document(0)
+	if s.broken >= 0 {
+		in.malformed(s)
+	}
+	if s.deep {
+		in.gap("depth", 0)
+	}
+}
+
+// malformed says that the event is not JSON from s.broken on. What does not even
+// begin as an object or an array is judged as one string.
+func (in *inspection) malformed(s *scanner) {
+	if begin := bytes.TrimLeft(s.text, " \t\r\n"); len(begin) > 0 && (begin[0] == '{' || begin[0] == '[') {
+		in.gap("malformed", len(s.text)-s.broken)
+		return
+	}
+	in.gap("not-json", len(s.text))
+	s.frames, s.depth = s.frames[:0], 0
+	in.raw = str{start: 0, end: len(s.text)}
+	in.values = 0
+	in.judge(s.text, classesOf(s.text))
+}
+
+// document judges every string of the JSON document in layer n.
+func (in *inspection) document(n int) {
+	l := &in.layers[n]
+	var item str
+	for before := 0; !in.done && l.scanner.next(&item); before = l.scanner.pos {
+		if !in.spend(l.scanner.pos - before) {
+			return
+		}
+		if n == 0 {
+			in.raw, in.values = item, 0
+		}
+		in.str(l, &item)
+	}
+}
+
+// str judges one string of a document.
+func (in *inspection) str(l *layer, item *str) {
+	text, c := item.body(l.scanner.text), item.classes
+	if item.escaped {
+		if !in.spend(len(text)) {
+			return
+		}
+		l.buf = unescape(l.buf[:0], text)
+		text, c = l.buf, classesOf(l.buf)
+	}
+	if c&high != 0 && !utf8.Valid(text) {
+		in.gap("not-utf8", len(text))
+	}
+	in.judge(text, c)
+}
+
+// judge asks the rules about one value, and then about what it may stand for.
+func (in *inspection) judge(value []byte, c class) {
+	in.result.Strings++
+	if c&^(letter|digit|dash) == 0 && len(value) < minBase64 {
+		return // a plain word
+	}
+	trust := unknown
+	if looksJSON(value) && in.opened(value, &trust) {
+		return
+	}
+	for i := range rules {
+		r := &rules[i]
+		if !r.applies(c) {
+			continue
+		}
+		if in.trusted(&trust) || !in.spend(r.passes*len(value)) {
+			return
+		}
+		if at, ok := r.match(value); ok {
+			in.found(r, value, at)
+			return
+		}
+	}
+	in.undo(value, c, &trust)
+}
+
+// undo judges what value stands for in each encoding that it may be written in.
+func (in *inspection) undo(value []byte, c class, trust *trust) {
+	found := in.values
+	if isForm(value, c) && in.values == found && !in.trusted(trust) && in.push("form") {
+		in.form(value)
+		in.pop()
+	}
+	for i := range rungs {
+		r := &rungs[i]
+		if in.done || in.values > found {
+			return
+		}
+		if !r.applies(c) || in.trusted(trust) || !in.push(r.name) {
+			continue
+		}
+		in.climb(r, value)
+		in.pop()
+	}
+}
+
+// climb decodes value by r into the top layer and judges what comes out.
+func (in *inspection) climb(r *rung, value []byte) {
+	if !in.spend(len(value)) {
+		return
+	}
+	l := &in.layers[in.top]
+	var ok bool
+	if l.buf, ok = r.decode(l.buf[:0], value); ok && in.spend(len(l.buf)) {
+		in.judge(l.buf, classesOf(l.buf))
+	}
+}
+
+// opened judges the strings of the JSON document that value may be. It reports
+// whether nothing else is left to judge: value is JSON throughout, or done with.
+func (in *inspection) opened(value []byte, trust *trust) bool {
+	if in.trusted(trust) {
+		return true
+	}
+	found := in.values
+	if !in.push("json") {
+		return in.done
+	}
+	l := &in.layers[in.top]
+	l.scanner.reset(value, true)
+	l.json = true
+	in.document(in.top)
+	in.pop()
+	whole := l.scanner.broken < 0 && value[0] != '"'
+	return in.done || whole || in.values > found
+}
+
+// push opens a layer. It reports false where too many are open.
+func (in *inspection) push(rung string) bool {
+	if in.done {
+		return false
+	}
+	if in.top == maxLayers {
+		in.gap("depth", 0)
+		return false
+	}
+	in.top++
+	l := &in.layers[in.top]
+	l.rung, l.json, l.name = rung, false, nil
+	return true
+}
+
+func (in *inspection) pop() { in.top-- }
+
+// spend takes n bytes of work from the budget. It reports false, and ends the
+// inspection, where the budget or the caller's patience is at its end.
+func (in *inspection) spend(n int) bool {
+	if in.done {
+		return false
+	}
+	r := in.result
+	if r.Work+n > in.budget {
+		in.end("budget")
+		return false
+	}
+	r.Work += n
+	if in.stop != nil && r.Work-in.asked >= stopEvery {
+		in.asked = r.Work
+		if in.stop() {
+			in.end("deadline")
+			return false
+		}
+	}
+	return true
+}
+
+// end gives up on the rest of the event, from the string at hand on.
+func (in *inspection) end(reason string) {
+	in.done = true
+	in.result.Exhausted = true
+	in.gap(reason, len(in.layers[0].scanner.text)-in.raw.start)
+}
+
+// gap notes n bytes that were not inspected. There is one gap for each reason.
+func (in *inspection) gap(reason string, n int) {
+	gaps := in.result.Gaps
+	for i := range gaps {
+		if gaps[i].Reason == reason {
+			gaps[i].Bytes += n
+			return
+		}
+	}
+	in.result.Gaps = append(gaps, detect.Gap{Path: in.path(), Reason: reason, Bytes: n})
+}
+
+// trust is whether the string at hand lies where its source fills it.
+type trust uint8
+
+const (
+	unknown trust = iota
+	trusted
+	untrusted
+)
+
+// trusted finds out once whether the string at hand is never judged. Keys are
+// always judged.
+func (in *inspection) trusted(t *trust) bool {
+	if *t == unknown {
+		*t = untrusted
+		if in.source != nil && !in.raw.key && in.layers[0].scanner.matchesAny(in.source.Trusted) {
+			*t = trusted
+		}
+	}
+	return *t == trusted
+}
+
+func (s *scanner) matchesAny(patterns []string) bool {
+	for _, p := range patterns {
+		if s.matches(p) {
+			return true
+		}
+	}
+	return false
+}
