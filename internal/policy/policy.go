@@ -1,9 +1,10 @@
 // Package policy says what is wanted: the grammar of the policy file, and the
 // compiled form that package proxy asks. It decides nothing by itself and does
-// no I/O: the caller reads the file.
+// no I/O: the caller reads the file. docs/policy.md describes the grammar.
 package policy
 
 import (
+	"strings"
 	"time"
 
 	"gatehouse/internal/detect"
@@ -55,44 +56,85 @@ type Decision struct {
 	// Reason is for people: the rule's own reason, or the rule as written.
 	Reason string
 	// Unverifiable counts rules on method or path that did not match because the
-	// connection is not decrypted.
+	// request is not visible.
 	Unverifiable int
+	// Undecided is set with Allow false when only a rule on method or path could
+	// allow the target. Who is about to see the request decrypted may go on and
+	// must ask again with it; anybody else takes Allow as it stands.
+	Undecided bool
 }
+
+// emptyHash is the Hash of Default: that of a policy without text.
+const emptyHash = "e3b0c44298fc"
 
 // Default returns the policy that holds where no file is given: monitor, egress
-// allowed, TLS not inspected, a leak blocked once enforce is on.
-func Default() *Policy { return &Policy{Mode: Monitor, OnLeak: LeakBlock} }
-
-// Parse reads a policy in YAML, version 1. Unknown keys and wrong values are
-// errors with line and column, all of them at once (errors.Join).
-func Parse(text []byte) (*Policy, error) { panic("policy: not written yet") }
-
-// Host applies the host rules to t in the given phase and for the given event
-// source ("" when unknown). Precedence: deny over allow over default.
-func (p *Policy) Host(t detect.Target, phase, source string) Decision {
-	return Decision{Allow: true, Rule: "egress.default"}
-}
+// allowed, TLS not inspected, a leak blocked once enforce is on. It parses
+// nothing, because it is made before the function starts.
+func Default() *Policy { return &Policy{Hash: emptyHash, Mode: Monitor, OnLeak: LeakBlock} }
 
 // Map returns where egress.hosts sends host and port: an address to dial instead
 // ("127.0.0.1:8443"; the policy's "127.0.0.1" takes the asked port).
-func (p *Policy) Map(host string, port int) (addr string, ok bool) { return "", false }
+func (p *Policy) Map(host string, port int) (addr string, ok bool) {
+	to, ok := p.file.hosts[canonical(host)]
+	if !ok {
+		return "", false
+	}
+	return to.dial(port), true
+}
 
 // Bypass reports whether TLS to host must not be inspected (egress.inspect.bypass).
-func (p *Policy) Bypass(host string) bool { return false }
+func (p *Policy) Bypass(host string) bool { return matchAny(p.file.bypass, nameOf(host)) }
 
 // Exception returns the exception that covers a finding of rule at path from
 // source at time now, written as rule@path, or "".
-func (p *Policy) Exception(rule, path, source string, now time.Time) string { return "" }
+func (p *Policy) Exception(rule, path, source string, now time.Time) string {
+	for i := range p.file.exceptions {
+		if e := &p.file.exceptions[i]; e.covers(rule, path, source, now) {
+			return e.String()
+		}
+	}
+	return ""
+}
 
 // Refusal returns the form that events.refuse asks for from source, else def.
-func (p *Policy) Refusal(source string, def detect.Form) detect.Form { return def }
+func (p *Policy) Refusal(source string, def detect.Form) detect.Form {
+	if form, ok := p.file.refuse[source]; ok {
+		return form
+	}
+	return def
+}
 
 // SecretHost reports whether secrets.hosts lets the secret called name go to host.
-func (p *Policy) SecretHost(name, host string) bool { return false }
+func (p *Policy) SecretHost(name, host string) bool {
+	return matchAny(p.file.secretHosts[name], nameOf(host))
+}
 
 // WatchSecret says whether the environment variable called name is forced to be
-// watched (secrets.watch) or ignored (secrets.ignore).
-func (p *Policy) WatchSecret(name string) (watch, ignore bool) { return false, false }
+// watched (secrets.watch) or ignored (secrets.ignore); never both.
+func (p *Policy) WatchSecret(name string) (watch, ignore bool) {
+	watch, listed := p.file.secrets[name]
+	return watch, listed && !watch
+}
 
-// file is the policy as written.
-type file struct{}
+// file is the policy as written, the exported fields of Policy excepted. Its size
+// is bounded by MaxBytes of text.
+type file struct {
+	denyByDefault bool
+	deny, allow   []rule
+	hosts         map[string]address
+	bypass        []hostPattern
+	exceptions    []exception
+	refuse        map[string]detect.Form
+	secrets       map[string]bool // name → watch; false ignores it
+	secretHosts   map[string][]hostPattern
+}
+
+// canonical returns host as patterns are kept: lower case, no trailing dot, no
+// brackets.
+func canonical(host string) string {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+		return host[1 : len(host)-1]
+	}
+	return host
+}

@@ -1,0 +1,206 @@
+package policy_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/policy"
+)
+
+// ask asks p about a target in words: "GET a.test:443/path", where the request is
+// visible, or "a.test:443"; then ip=, sni=, phase= and source=.
+func ask(t *testing.T, p *policy.Policy, words string) policy.Decision {
+	t.Helper()
+	var to detect.Target
+	phase, source := "invoke", "sns"
+	fields := strings.Fields(words)
+	if !strings.Contains(fields[0], ":") {
+		to.Method, fields = fields[0], fields[1:]
+	}
+	host, path, _ := strings.Cut(fields[0], "/")
+	if to.Method != "" {
+		to.Path = "/" + path
+	}
+	colon := strings.LastIndex(host, ":")
+	port, err := strconv.Atoi(host[colon+1:])
+	if err != nil {
+		t.Fatalf("%q: %v", words, err)
+	}
+	to.Host, to.Port = host[:colon], port
+	for _, f := range fields[1:] {
+		switch key, value, _ := strings.Cut(f, "="); key {
+		case "ip":
+			to.IP = value
+		case "sni":
+			to.SNI = value
+		case "phase":
+			phase = value
+		case "source":
+			source = strings.Trim(value, "-")
+		}
+	}
+	return p.Host(to, phase, source)
+}
+
+func TestHost(t *testing.T) {
+	const (
+		def  = " egress.default"
+		rule = " egress.rule"
+	)
+	for _, test := range []struct {
+		name, text string
+		want       []string // target → allow or deny, rule
+	}{
+		{"without a policy everything may go", "", []string{
+			"a.test:443 → allow" + def,
+			"10.0.0.1:22 → allow" + def,
+		}},
+		{"deny by default", "egress: {default: deny, rules: [{allow: api.test}, {allow: '*.aws.test'}, {allow: 10.1.0.0/16}, {allow: '2001:db8::1'}]}", []string{
+			"api.test:443 → allow" + rule,
+			"API.test.:443 → allow" + rule,
+			"b.api.test:443 → deny" + def,
+			"notapi.test:443 → deny" + def,
+			"s3.aws.test:443 → allow" + rule,
+			"a.b.aws.test:443 → allow" + rule,
+			"aws.test:443 → deny" + def,
+			"notaws.test:443 → deny" + def,
+			".aws.test:443 → deny" + def,
+			"10.1.2.3:5432 → allow" + rule,
+			"::ffff:10.1.2.3:5432 → allow" + rule,
+			"10.2.2.3:5432 → deny" + def,
+			"[2001:db8:0::1]:443 → allow" + rule,
+			// an address allows only who asks for the address
+			"evil.test:443 ip=10.1.2.3 → deny" + def,
+		}},
+		{"deny beats allow, however exact and wherever it stands", "egress: {rules: [{allow: a.b.test}, {deny: '*.test'}, {allow: a.b.test}]}", []string{
+			"a.b.test:443 → deny" + rule,
+			"a.example:443 → allow" + def,
+		}},
+		{"a denied address is denied by whatever name", "egress: {rules: [{deny: 203.0.113.0/24}]}", []string{
+			"203.0.113.9:443 → deny" + rule,
+			"a.test:443 ip=203.0.113.9 → deny" + rule,
+			"a.test:443 ip=::ffff:203.0.113.9 → deny" + rule,
+			"a.test:443 ip=203.0.114.9 → allow" + def,
+			"a.test:443 → allow" + def,
+		}},
+		{"ports", "egress: {default: deny, rules: [{allow: a.test, ports: [443, 8000-8100]}, {deny: '*', ports: 8050}]}", []string{
+			"a.test:443 → allow" + rule,
+			"a.test:8000 → allow" + rule,
+			"a.test:8100 → allow" + rule,
+			"a.test:8101 → deny" + def,
+			"a.test:8050 → deny" + rule,
+		}},
+		{"phases and sources", "egress: {rules: [{deny: '*', phases: [init, after_response]}, {deny: pay.test, sources: [sns]}]}", []string{
+			"a.test:443 → allow" + def,
+			"a.test:443 phase=init → deny" + rule,
+			"a.test:443 phase=after_response → deny" + rule,
+			"pay.test:443 → deny" + rule,
+			"pay.test:443 source=sqs → allow" + def,
+			"pay.test:443 source=- → allow" + def, // unknown
+		}},
+		{"methods and paths of a visible request", "egress: {default: deny, rules: [{allow: a.test, methods: [GET, head], paths: [/v1/*, /health]}]}", []string{
+			"GET a.test:443/v1/x → allow" + rule,
+			"HEAD a.test:443/health → allow" + rule,
+			"GET a.test:443/health?full=1 → allow" + rule,
+			"GET a.test:443/v1/ → allow" + rule,
+			"GET a.test:443/v1 → deny" + def,
+			"GET a.test:443/healthy → deny" + def,
+			"POST a.test:443/v1/x → deny" + def,
+			// what a server may read otherwise is not allowed
+			"GET a.test:443/v1/../admin → deny" + def,
+			"GET a.test:443/v1/%2e%2e/admin → deny" + def,
+			"GET a.test:443/v1/%zz → deny" + def,
+		}},
+		{"a deny sees through escapes", "egress: {rules: [{deny: a.test, paths: [/admin/*]}]}", []string{
+			"GET a.test:443/admin/x → deny" + rule,
+			"GET a.test:443/%61dmin/x → deny" + rule,
+			"GET a.test:443/v1/..//admin/x → deny" + rule,
+			`GET a.test:443/v1\..\admin\x → deny` + rule,
+			"GET a.test:443/v1/x → allow" + def,
+		}},
+		{"a request that is not visible does not match", "egress: {rules: [{deny: a.test, methods: [POST]}, {allow: a.test, paths: [/v1/*]}]}", []string{
+			"a.test:443 → allow" + def + " 2 unverifiable",
+			"b.test:443 → allow" + def,
+			"POST a.test:443/v1/x → deny" + rule,
+		}},
+		{"an allow that needs a request does not allow without", "egress: {default: deny, rules: [{allow: a.test, methods: [GET]}, {allow: a.test, ports: 99}]}", []string{
+			"a.test:443 → deny egress.unverifiable 1 unverifiable undecided",
+			"a.test:99 → allow" + rule + " 1 unverifiable",
+			"b.test:443 → deny" + def,
+			"GET a.test:443/ → allow" + rule,
+		}},
+		{"the server name must be allowed as well", "egress: {default: deny, rules: [{allow: front.test}, {allow: also.test}, {allow: get.test, methods: GET}, {deny: evil.test}]}", []string{
+			"front.test:443 sni=front.test → allow" + rule,
+			"front.test:443 sni=also.test → allow" + rule,
+			"front.test:443 sni=hidden.test → deny" + def,
+			"front.test:443 sni=evil.test → deny" + rule,
+			"hidden.test:443 sni=front.test → deny" + def,
+			"get.test:443 sni=front.test → deny egress.unverifiable 1 unverifiable undecided",
+			"front.test:443 sni=get.test → deny egress.unverifiable 1 unverifiable undecided",
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := parse(t, test.text)
+			for _, row := range test.want {
+				words, want, _ := strings.Cut(row, " → ")
+				if got := inWords(ask(t, p, words)); got != want {
+					t.Errorf("%s → %s, want %s", words, got, want)
+				}
+			}
+		})
+	}
+}
+
+func inWords(d policy.Decision) string {
+	words := "deny "
+	if d.Allow {
+		words = "allow "
+	}
+	words += d.Rule
+	if d.Unverifiable > 0 {
+		words += " " + strconv.Itoa(d.Unverifiable) + " unverifiable"
+	}
+	if d.Undecided {
+		words += " undecided"
+	}
+	return words
+}
+
+func TestReason(t *testing.T) {
+	p := parse(t, `egress:
+  default: deny
+  rules:
+    - {deny: a.test, reason: we left them in May}
+    - deny: [b.test, "*.c.test"]
+      ports: [25, 465]
+    - {allow: d.test}
+`)
+	for target, want := range map[string]string{
+		"a.test:443":                   "we left them in May",
+		"x.c.test:25":                  "deny b.test *.c.test, ports 25 465 (line 6)",
+		"d.test:443":                   "allow d.test (line 8)",
+		"e.test:443":                   "no rule allows it",
+		"d.test:443 sni=e.test":        `server name "e.test": no rule allows it`,
+		"d.test:443 sni=x\x07\"y.test": `server name "x\a\"y.test": no rule allows it`,
+	} {
+		if got := ask(t, p, target).Reason; got != want {
+			t.Errorf("reason for %q = %q, want %q", target, got, want)
+		}
+	}
+}
+
+func BenchmarkHost(b *testing.B) {
+	var rules strings.Builder
+	for i := range 100 {
+		rules.WriteString("    - allow: h" + strconv.Itoa(i) + ".example\n")
+	}
+	p, err := policy.Parse([]byte("version: 1\negress:\n  default: deny\n  rules:\n" + rules.String()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		p.Host(detect.Target{Host: "h99.example", Port: 443}, "invoke", "sns")
+	}
+}

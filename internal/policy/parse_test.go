@@ -1,0 +1,283 @@
+package policy_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/policy"
+)
+
+func parse(t *testing.T, text string) *policy.Policy {
+	t.Helper()
+	p, err := policy.Parse([]byte("version: 1\n" + text))
+	if err != nil {
+		t.Fatalf("Parse: %v", err)
+	}
+	return p
+}
+
+func TestParseReportsMistakes(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"", "line 1, column 1: version: missing; wants 1"},
+		{"# nothing", "line 1, column 1: version: missing; wants 1"},
+		{"mode: enforce", "line 1, column 1: version: missing; wants 1"},
+		{"version: 2", "line 1, column 10: version: wants 1"},
+		{"version: 1\nmodus: enforce", `line 2, column 1: unknown key "modus"; the nearest is "mode"`},
+		{"version: 1\nmode: enfroce", `line 2, column 7: mode: wants monitor or enforce, not "enfroce"`},
+		{"version: 1\nmode: [enforce]", `line 2, column 7: mode: wants monitor or enforce`},
+		{"version: 1\nmode: enforce\nmode: monitor", `line 3, column 1: key "mode" is given twice, first on line 2`},
+		{"version: 1\n---\nversion: 1", "a second document; a policy is one"},
+		{"- version", "line 1, column 1: wants keys and values"},
+		{"version: 1\nmode: \xff", "line 2, column 7: not UTF-8"},
+		{"version: 1\n# \x07", "line 2, column 3: control character U+0007"},
+		{"version: 1\negress: {default: deny", "line "},
+		{"version: &v 1\nmode: *v", "line 2, column 7: aliases are not supported; write the value again"},
+		{"version: 1\negress: {default: refuse}", `line 2, column 19: egress.default: wants allow or deny, not "refuse"`},
+		{"version: 1\negress:\n  rulez: []", `line 3, column 3: egress: unknown key "rulez"; the nearest is "rules"`},
+		{"version: 1\negress: {inspect: {tls: yes}}", `egress.inspect.tls: wants true or false, not "yes"`},
+		{"version: 1\negress: {hosts: {'*.test': 127.0.0.1}}", `egress.hosts: wants one host, not the pattern "*.test"`},
+		{"version: 1\negress: {hosts: {a.test: b.test}}", "egress.hosts.a.test: wants an IP address, or one with a port"},
+		{"version: 1\negress: {rules: [{ports: [443]}]}", "egress.rules[0]: wants either allow or deny"},
+		{"version: 1\negress: {rules: [{allow: a.test, deny: b.test}]}", "egress.rules[0]: wants either allow or deny"},
+		{"version: 1\negress: {rules: [{allow: }]}", "egress.rules[0].allow: is empty; leave it out or give a value"},
+		{"version: 1\negress: {rules: [{allow: a.test, methods: []}]}", "egress.rules[0].methods: is empty; leave it out or give a value"},
+		{"version: 1\negress: {rules: [{allow: 'https://a.test/'}]}", "egress.rules[0].allow: wants a host alone"},
+		{"version: 1\negress: {rules: [{allow: 'a.test:443'}]}", "egress.rules[0].allow: wants a host alone"},
+		{"version: 1\negress: {rules: [{allow: 'a.*.test'}]}", "egress.rules[0].allow: wants a host name, *.suffix"},
+		{"version: 1\negress: {rules: [{allow: bücher.test}]}", "wants ASCII"},
+		{"version: 1\negress: {rules: [{allow: 10.0.0}]}", "egress.rules[0].allow: wants a host name"},
+		{"version: 1\negress: {rules: [{deny: a.test, ports: [0]}]}", "egress.rules[0].ports[0]: wants a port from 1 to 65535"},
+		{"version: 1\negress: {rules: [{deny: a.test, ports: 90-80}]}", "egress.rules[0].ports: wants a port from 1 to 65535"},
+		{"version: 1\negress: {rules: [{deny: a.test, paths: [v1]}]}", "egress.rules[0].paths[0]: wants a path that begins with /"},
+		{"version: 1\negress: {rules: [{deny: a.test, paths: [/a/../b]}]}", "egress.rules[0].paths[0]: wants a path"},
+		{"version: 1\negress: {rules: [{deny: a.test, phases: [start]}]}", `wants init, invoke, after_response or shutdown, not "start"`},
+		{"version: 1\nevents: {on_budget: fail}", `events.on_budget: wants open or closed, not "fail"`},
+		{"version: 1\nevents: {refuse: {sns: retry}}", `events.refuse.sns: wants error, http, success, drop or deny, not "retry"`},
+		{"version: 1\nevents: {exceptions: [{rule: sqli.tautology}]}", "line 2, column 23: events.exceptions[0].path: missing"},
+		{"version: 1\nevents: {exceptions: [{rule: sqli, path: a, reason: b}]}", `events.exceptions[0].rule: wants a rule id, such as sqli.libinjection, not "sqli"`},
+		{"version: 1\nevents: {exceptions: [{rule: a.b, path: 'a.*', reason: b}]}", "events.exceptions[0].path: wants a path as findings show it"},
+		{"version: 1\nevents: {exceptions: [{rule: a.b, path: a, reason: b, until: soon}]}", "events.exceptions[0].until: wants the last day on which it holds"},
+		{"version: 1\nsecrets: {on_leak: stop}", `secrets.on_leak: wants monitor, block or halt, not "stop"`},
+		{"version: 1\nsecrets: {watch: [A], ignore: [A]}", "secrets.ignore[0]: A is both watched and ignored"},
+		{"version: 1\nsecrets: {watch: [a-b]}", "secrets.watch[0]: wants the name of an environment variable"},
+		{"version: 1\nsecrets: {hosts: {KEY: ['*']}}", "* would let the secret go anywhere"},
+		{"version: 1\n" + strings.Repeat("#", policy.MaxBytes), "262155 bytes are too many; a policy has at most 262144"},
+	} {
+		_, err := policy.Parse([]byte(test.text))
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("Parse(%.80q) = %v, want %q", test.text, err, test.want)
+		}
+	}
+}
+
+func TestParseRefusesWhatItDoesNotActOn(t *testing.T) {
+	for _, test := range []struct{ text, key string }{
+		{"events: {profile: strict}", "events.profile"},
+		{"egress: {builtin_lists: [exfiltration]}", "egress.builtin_lists"},
+		{"egress: {inspect: {snapstart: true}}", "egress.inspect.snapstart"},
+		{"secrets: {aws_accounts: [123456789012]}", "secrets.aws_accounts"},
+		{"responses: {action: mask}", "responses"},
+		{"records: {logs: false}", "records"},
+	} {
+		_, err := policy.Parse([]byte("version: 1\n" + test.text))
+		if want := test.key + ": is not supported by this version"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Parse(%q) = %v, want %q", test.text, err, want)
+		}
+	}
+}
+
+func TestParseReportsAllMistakesAtOnce(t *testing.T) {
+	_, err := policy.Parse([]byte("version: 3\nmode: off\negress:\n  default: maybe\n  rules:\n    - deny: 'a b'\n"))
+	got := lines(err)
+	want := []string{"1:10 version", "2:7 mode", "4:12 egress.default", "6:13 egress.rules[0].deny"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("mistakes = %q, want %q", got, want)
+	}
+	_, err = policy.Parse([]byte("version: 1\nsecrets: {watch: [" + strings.Repeat("'-',", 300) + "]}"))
+	if got := lines(err); len(got) != 101 || !strings.Contains(err.Error(), "and 200 more after this") {
+		t.Errorf("300 mistakes give %d errors: %.200v", len(got), err)
+	}
+}
+
+// lines shows each mistake as "line:column key".
+func lines(err error) []string {
+	var all []string
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			var one *policy.Error
+			if errors.As(e, &one) {
+				all = append(all, fmt.Sprintf("%d:%d %s", one.Line, one.Column, one.Key))
+			}
+		}
+	}
+	return all
+}
+
+func TestSettings(t *testing.T) {
+	p := parse(t, `
+mode: enforce
+events: {on_budget: closed, refuse: {sns: error, direct: http}}
+egress: {private_addresses: deny, inspect: {tls: true, bypass: [pinned.test, "*.db.test"]}}
+secrets:
+  on_leak: halt
+  watch: [GREETING]
+  ignore: STAGE
+  hosts: {STRIPE_KEY: [api.stripe.test], DB: ["10.0.0.0/8", "*.db.test"]}
+`)
+	if p.Mode != policy.Enforce || p.OnLeak != policy.LeakHalt || !p.OnBudgetClosed || !p.DenyPrivate || !p.InspectTLS {
+		t.Errorf("settings = %+v", p)
+	}
+	if len(p.Hash) != 12 || p.Hash == policy.Default().Hash {
+		t.Errorf("Hash = %q", p.Hash)
+	}
+	for _, test := range []struct {
+		what      string
+		got, want any
+	}{
+		{"refusal of sns", p.Refusal("sns", detect.FormSuccess), detect.FormError},
+		{"refusal of direct", p.Refusal("direct", detect.FormError), detect.FormHTTP},
+		{"refusal of sqs", p.Refusal("sqs", detect.FormDrop), detect.FormDrop},
+		{"bypass pinned.test", p.Bypass("pinned.test"), true},
+		{"bypass A.DB.test.", p.Bypass("A.DB.test."), true},
+		{"bypass db.test", p.Bypass("db.test"), false},
+		{"STRIPE_KEY to its host", p.SecretHost("STRIPE_KEY", "api.stripe.test"), true},
+		{"STRIPE_KEY to another", p.SecretHost("STRIPE_KEY", "api.stripe.test.evil.test"), false},
+		{"DB by address", p.SecretHost("DB", "10.1.2.3"), true},
+		{"DB by IPv4 in IPv6", p.SecretHost("DB", "[::ffff:10.1.2.3]"), true},
+		{"another secret", p.SecretHost("OTHER", "api.stripe.test"), false},
+	} {
+		if test.got != test.want {
+			t.Errorf("%s = %v, want %v", test.what, test.got, test.want)
+		}
+	}
+	for name, want := range map[string][2]bool{"GREETING": {true, false}, "STAGE": {false, true}, "OTHER": {}} {
+		if watch, ignore := p.WatchSecret(name); watch != want[0] || ignore != want[1] {
+			t.Errorf("WatchSecret(%q) = %v, %v, want %v", name, watch, ignore, want)
+		}
+	}
+}
+
+func TestMap(t *testing.T) {
+	p := parse(t, "egress: {hosts: {www.some.test: 127.0.0.1, Port.test.: '127.0.0.1:8443', six.test: '::1', six-port.test: '[::1]:99'}}")
+	for _, test := range []struct {
+		host, want string
+		port       int
+	}{
+		{"www.some.test", "127.0.0.1:443", 443},
+		{"WWW.some.test.", "127.0.0.1:80", 80},
+		{"port.test", "127.0.0.1:8443", 443},
+		{"six.test", "[::1]:443", 443},
+		{"six-port.test", "[::1]:99", 443},
+		{"some.test", "", 443},
+	} {
+		if got, ok := p.Map(test.host, test.port); got != test.want || ok != (test.want != "") {
+			t.Errorf("Map(%q, %d) = %q, %v, want %q", test.host, test.port, got, ok, test.want)
+		}
+	}
+}
+
+func TestException(t *testing.T) {
+	p := parse(t, `
+events:
+  exceptions:
+    - {rule: sqli.tautology, path: "Records[*].Sns.Message", source: sns, until: 2027-01-31, reason: a search box}
+    - {rule: sqli.union, path: "query", until: "2027-01-31T12:00:00Z", reason: reports}
+    - {rule: sqli.union, path: "a[*][*].b[3]", reason: nested}
+`)
+	day := time.Date(2027, 1, 31, 23, 59, 59, 0, time.UTC)
+	sns := "sqli.tautology@Records[*].Sns.Message"
+	for _, test := range []struct {
+		rule, path, source string
+		now                time.Time
+		want               string
+	}{
+		{"sqli.tautology", "Records[0].Sns.Message", "sns", day, sns},
+		{"sqli.tautology", "Records[17].Sns.Message", "sns", day, sns},
+		{"sqli.tautology", "Records[17].Sns.Message", "sns", day.Add(time.Second), ""},
+		{"sqli.tautology", "Records[0].Sns.Message", "sqs", day, ""},
+		{"sqli.tautology", "Records[0].Sns.Subject", "sns", day, ""},
+		{"sqli.tautology", "Records[].Sns.Message", "sns", day, ""},
+		{"sqli.tautology", "Records[a].Sns.Message", "sns", day, ""},
+		{"sqli.tautology", "Records[0].Sns.Message.more", "sns", day, ""},
+		{"sqli.stacked", "Records[0].Sns.Message", "sns", day, ""},
+		{"sqli.union", "query", "", day.Add(-13 * time.Hour), "sqli.union@query"},
+		{"sqli.union", "query", "", day, ""},
+		{"sqli.union", "a[1][22].b[3]", "direct", day.AddDate(50, 0, 0), "sqli.union@a[*][*].b[3]"},
+		{"sqli.union", "a[1].b[3]", "direct", day, ""},
+	} {
+		if got := p.Exception(test.rule, test.path, test.source, test.now); got != test.want {
+			t.Errorf("Exception(%q, %q, %q, %v) = %q, want %q", test.rule, test.path, test.source, test.now, got, test.want)
+		}
+	}
+}
+
+// The policy that ships must be what holds without one.
+func TestShippedPolicyIsTheDefault(t *testing.T) {
+	text, err := os.ReadFile("../../layer/gatehouse/policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shipped, err := policy.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shipped.Hash = policy.Default().Hash
+	if want := policy.Default(); !reflect.DeepEqual(shipped, want) {
+		t.Errorf("shipped policy = %+v, want %+v", shipped, want)
+	}
+}
+
+// Every example in the documentation and every line that the shipped policy
+// suggests must be accepted.
+func TestDocumentedPoliciesParse(t *testing.T) {
+	text, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(text), "```yaml\n")[1:]
+	if len(blocks) == 0 {
+		t.Error("no example in docs/policy.md")
+	}
+	for _, block := range blocks {
+		example, _, _ := strings.Cut(block, "```")
+		if _, err := policy.Parse([]byte(example)); err != nil {
+			t.Errorf("%v in\n%s", err, example)
+		}
+	}
+	shipped, err := os.ReadFile("../../layer/gatehouse/policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := policy.Parse([]byte(strings.ReplaceAll(string(shipped), "#~ ", ""))); err != nil {
+		t.Errorf("with every suggestion taken: %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"version: 1\nmode: enforce\n", "version: 1\negress: {default: deny, rules: [{allow: '*.test', ports: 1-2, methods: GET, paths: /a*}]}",
+		"version: 1\nevents: {exceptions: [{rule: a.b, path: 'a[*]', until: 2027-01-31, reason: c}]}", "a: [", "? [a]\n: b", "&a [*a]",
+		"version: 1\nsecrets: {hosts: {A: [10.0.0.0/8]}}", "\ufeffversion: 1", "version: 1\n<<: {mode: enforce}", "!!map {}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, err := policy.Parse(text)
+		if (p == nil) == (err == nil) {
+			t.Fatalf("Parse = %v, %v", p, err)
+		}
+		if err != nil && !strings.HasPrefix(err.Error(), "line ") {
+			t.Fatalf("error without a place: %v", err)
+		}
+		if p != nil {
+			p.Host(detect.Target{Host: "a.test", Port: 443, Path: string(text)}, "invoke", "sns")
+			p.Exception("a.b", string(text), "", time.Time{})
+		}
+	})
+}

@@ -1,0 +1,179 @@
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/detect"
+)
+
+// rule is one entry of egress.rules. Empty conditions hold always.
+type rule struct {
+	hosts   []hostPattern
+	ports   []portRange
+	methods []string // upper case
+	paths   []string // exact, or a prefix that ends in *
+	phases  []string
+	sources []string
+	reason  string // the rule's own, or the rule as written
+}
+
+type portRange struct{ from, to int }
+
+// outcome is what one rule says of one target.
+type outcome uint8
+
+const (
+	no outcome = iota
+	yes
+	unverifiable // everything that can be seen matches; method or path cannot be seen
+)
+
+// asked is a target as the rules see it.
+type asked struct {
+	name          name
+	resolved      netip.Addr // invalid before the name is resolved
+	port          int
+	method        string // "" when the request is not visible
+	paths         [2]string
+	pathOK        bool
+	phase, source string
+}
+
+// Host applies the host rules to t in the given phase and for the given event
+// source ("" when unknown). Precedence: deny over allow over default. A server
+// name other than the host asked for must be allowed as well.
+func (p *Policy) Host(t detect.Target, phase, source string) Decision {
+	if !p.file.denyByDefault && len(p.file.deny) == 0 && len(p.file.allow) == 0 {
+		return Decision{Allow: true, Rule: "egress.default"}
+	}
+	a := asked{name: nameOf(t.Host), port: t.Port, method: t.Method, phase: phase, source: source}
+	a.resolved = nameOf(t.IP).addr
+	a.paths, a.pathOK = readings(t.Path)
+	d := p.file.decide(&a)
+	sni := nameOf(t.SNI)
+	if !d.Allow && !d.Undecided || t.SNI == "" || sni.text == a.name.text {
+		return d
+	}
+	a.name = sni
+	s := p.file.decide(&a)
+	s.Unverifiable = max(s.Unverifiable, d.Unverifiable)
+	if !s.Allow && !s.Undecided {
+		s.Reason = fmt.Sprintf("server name %q: %s", sni.text, s.Reason)
+		return s
+	}
+	if d.Allow {
+		return s
+	}
+	d.Unverifiable = s.Unverifiable
+	return d
+}
+
+func (f *file) decide(a *asked) Decision {
+	var d Decision
+	for i := range f.deny {
+		switch r := &f.deny[i]; r.denies(a) {
+		case yes:
+			return Decision{Rule: "egress.rule", Reason: r.reason, Unverifiable: d.Unverifiable}
+		case unverifiable:
+			d.Unverifiable++
+		}
+	}
+	for i := range f.allow {
+		switch r := &f.allow[i]; r.allows(a) {
+		case yes:
+			return Decision{Allow: true, Rule: "egress.rule", Reason: r.reason, Unverifiable: d.Unverifiable}
+		case unverifiable:
+			d.Unverifiable++
+			if !d.Undecided {
+				d.Undecided, d.Rule, d.Reason = true, "egress.unverifiable", r.reason
+			}
+		}
+	}
+	if !f.denyByDefault {
+		return Decision{Allow: true, Rule: "egress.default", Unverifiable: d.Unverifiable}
+	}
+	if !d.Undecided {
+		d.Rule, d.Reason = "egress.default", "no rule allows it"
+	}
+	return d
+}
+
+// denies judges a by the more suspicious reading: the address that a name
+// resolved to counts, and so does either reading of the path.
+func (r *rule) denies(a *asked) outcome {
+	host := matchAny(r.hosts, a.name) || a.resolved.IsValid() && matchAny(r.hosts, name{addr: a.resolved})
+	if !host || !r.around(a) {
+		return no
+	}
+	return r.request(a, r.path(a.paths[0]) || a.pathOK && r.path(a.paths[1]))
+}
+
+// allows judges a by what was asked for alone, and wants every reading of the
+// path to match.
+func (r *rule) allows(a *asked) outcome {
+	if !matchAny(r.hosts, a.name) || !r.around(a) {
+		return no
+	}
+	return r.request(a, len(r.paths) == 0 || a.pathOK && r.path(a.paths[0]) && r.path(a.paths[1]))
+}
+
+// around reports whether the conditions on what is always known hold.
+func (r *rule) around(a *asked) bool {
+	port := len(r.ports) == 0 || slices.ContainsFunc(r.ports, func(p portRange) bool { return p.from <= a.port && a.port <= p.to })
+	return port &&
+		(len(r.phases) == 0 || slices.Contains(r.phases, a.phase)) &&
+		(len(r.sources) == 0 || slices.Contains(r.sources, a.source))
+}
+
+// request reports whether the conditions on the request hold, given whether
+// those on its path do.
+func (r *rule) request(a *asked, path bool) outcome {
+	if len(r.methods) == 0 && len(r.paths) == 0 {
+		return yes
+	}
+	if a.method == "" {
+		return unverifiable
+	}
+	if path && (len(r.methods) == 0 || slices.Contains(r.methods, strings.ToUpper(a.method))) {
+		return yes
+	}
+	return no
+}
+
+// path reports whether one reading of a path matches.
+func (r *rule) path(p string) bool {
+	return len(r.paths) == 0 || slices.ContainsFunc(r.paths, func(pattern string) bool {
+		if prefix, wild := strings.CutSuffix(pattern, "*"); wild {
+			return strings.HasPrefix(p, prefix)
+		}
+		return p == pattern
+	})
+}
+
+// readings returns the two ways in which a server may read a request's path,
+// without its query: as sent, and with escapes, dots and doubled slashes undone.
+// ok is false when the escapes are broken.
+func readings(sent string) (both [2]string, ok bool) {
+	sent, _, _ = strings.Cut(sent, "?")
+	sent, _, _ = strings.Cut(sent, "#")
+	plain, err := url.PathUnescape(sent)
+	if err != nil {
+		return [2]string{sent, sent}, false
+	}
+	return [2]string{sent, clean(plain)}, true
+}
+
+// clean is path.Clean that keeps a trailing slash.
+func clean(p string) string {
+	p = strings.ReplaceAll(p, `\`, "/")
+	c := path.Clean(p)
+	if strings.HasSuffix(p, "/") && c != "/" {
+		return c + "/"
+	}
+	return c
+}
