@@ -38,6 +38,8 @@ type Observation struct {
 	Target Target
 	// Finding is what a scanner found (KindLeak).
 	Finding *Finding
+	// Stop, asked now and then, ends an inspection early; nil never does.
+	Stop func() bool
 }
 
 // Target is where a connection asks to go and what is known of it so far.
@@ -51,6 +53,9 @@ type Target struct {
 	// decrypted. Decrypted tells the two apart from an opaque tunnel.
 	Method, Path string
 	Decrypted    bool
+	// URL is the whole URL of a visible request, query included, and TLSVersion
+	// and ALPN what the ClientHello offered: for the record, not for rules.
+	URL, TLSVersion, ALPN string
 }
 
 // Severity is a CIM severity.

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"net/http"
+	"sync/atomic"
 	"time"
 
 	"gatehouse/internal/detect"
@@ -24,14 +26,99 @@ type Guard struct {
 	// Report takes a record. It never blocks.
 	Report func(*record.Record)
 	// Halted is called once, in a goroutine of its own, after a verdict of Halt.
+	// It ends with the process.
 	Halted func(Verdict)
-	// Own are addresses that must never be dialled: our own listeners, the
-	// Runtime API's excepted. "127.0.0.1:18790".
+	// Own are addresses that must never be dialled: our own listeners.
+	// "127.0.0.1:18790".
 	Own []string
+	// FailClosed refuses, in enforce mode, what could not be inspected because
+	// the inspection itself broke (GATEHOUSE_ON_ERROR=closed).
+	FailClosed bool
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+
+	recovered atomic.Int64
 }
 
-// Decide judges o, reports what it found and says what to do. It never blocks
-// on I/O and never panics outwards.
-func (g *Guard) Decide(o *detect.Observation) Verdict { return Verdict{Action: Allow, Would: Allow} }
+// Recovered counts the panics that were recovered while judging.
+func (g *Guard) Recovered() int { return int(g.recovered.Load()) }
+
+// Recover is deferred by handlers: it turns a panic into a count, because a
+// panic would take the function down with us. http.ErrAbortHandler goes on.
+func (g *Guard) Recover() {
+	if r := recover(); r != nil {
+		if r == http.ErrAbortHandler { //nolint:errorlint // panics carry the very value
+			panic(r)
+		}
+		g.recovered.Add(1)
+	}
+}
+
+// Decide judges o, reports what it found and says what to do about it. It does
+// no I/O, and a panic while judging is recovered and counted: it fails open,
+// unless FailClosed.
+func (g *Guard) Decide(o *detect.Observation) (v Verdict) {
+	defer func() {
+		if r := recover(); r != nil {
+			g.recovered.Add(1)
+			v = g.broken(o)
+		}
+	}()
+	if o.Kind == detect.KindEvent {
+		return g.event(o)
+	}
+	if g.Sandbox.Halted() {
+		return g.outcome(Refuse, "egress.halted", "the sandbox was halted after a leak", true)
+	}
+	switch o.Kind {
+	case detect.KindConnect, detect.KindRequest:
+		return g.host(o.Target)
+	case detect.KindAddress:
+		return g.address(o.Target)
+	case detect.KindClientHello:
+		return g.clientHello(o.Target)
+	case detect.KindLeak:
+		return g.leak(o)
+	}
+	return Verdict{Action: Allow, Would: Allow}
+}
+
+// broken is the verdict where judging panicked.
+func (g *Guard) broken(o *detect.Observation) Verdict {
+	v := Verdict{Action: Allow, Would: Allow}
+	if g.FailClosed { // fail-closed, asked for
+		v = g.outcome(Refuse, "gatehouse.broken", "the inspection itself failed", false)
+	}
+	if o.Kind == detect.KindEvent {
+		v.Receipt = &record.Receipt{Bytes: len(o.Event), Gaps: []detect.Gap{{Reason: "panic", Bytes: len(o.Event)}}}
+	}
+	return v
+}
+
+// outcome turns what enforce mode would do into what is done. always applies it
+// in monitor mode too: for what would harm the function or us.
+func (g *Guard) outcome(would Action, rule, reason string, always bool) Verdict {
+	v := Verdict{Action: would, Would: would, Rule: rule, Reason: reason}
+	if would.Blocks() {
+		v.Incident = record.NewID()
+	}
+	if !always && g.Policy().Mode != policy.Enforce {
+		v.Action = Allow // fail-open: monitor mode refuses nothing
+	}
+	return v
+}
+
+func (g *Guard) now() time.Time {
+	if g.Now != nil {
+		return g.Now()
+	}
+	return time.Now()
+}
+
+// done is the CIM word for an action.
+func done(a Action) string {
+	if a.Blocks() {
+		return "blocked"
+	}
+	return "allowed"
+}

@@ -5,7 +5,10 @@
 // proxy/egress (connections out).
 package proxy
 
-import "gatehouse/internal/detect"
+import (
+	"gatehouse/internal/detect"
+	"gatehouse/internal/record"
+)
 
 // Action is what is done about an observation.
 type Action string
@@ -31,7 +34,9 @@ type Verdict struct {
 	// Rule is the id of the rule that decided: "sqli.libinjection",
 	// "egress.metadata-service"; "" when nothing did.
 	Rule string
-	// Incident is the id of the finding's record; "" without a finding.
+	// Incident is the id of the finding's record. For what goes out it is set
+	// whenever Would blocks, and the connection's record takes it as its id
+	// (a leak has a record of its own, which the guard has reported).
 	Incident string
 	// Reason is for people, and holds nothing that came from outside unquoted.
 	Reason string
@@ -39,8 +44,10 @@ type Verdict struct {
 	Form detect.Form
 	// Source is the event's source (events only).
 	Source *detect.Source
-	// Findings are what was seen, worst first; shared, read only.
+	// Findings are what was seen, worst first; read only.
 	Findings []detect.Finding
+	// Receipt says what of an event was inspected (events only).
+	Receipt *record.Receipt
 }
 
 // Message is what the function, or the caller, reads of a refusal. It names the

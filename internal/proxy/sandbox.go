@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -29,8 +30,9 @@ type Invocation struct {
 	Source    *detect.Source
 	Started   time.Time
 	Responded bool
-	Refused   bool
-	Counters  Counters
+	// Status is success, error, refused or timeout; "" while it is not known.
+	Status   string
+	Counters Counters
 	Receipt   *record.Receipt
 	BytesIn   int64
 	BytesOut  int64
@@ -60,9 +62,11 @@ type Sandbox struct {
 	mu     sync.Mutex
 	phase  Phase // "" counts as Init
 	halted bool
-	open   map[string]*Invocation
-	seen   bool // the relay handed out an event, ever
-	last   string
+	open   map[string]*Invocation // at most one, or the instance's concurrency
+	closed [16]string             // the ids closed last: what is over does not open again
+	at     int                    // where the next one goes
+	seen   bool                   // the runtime came to the relay, ever
+	opened chan struct{}          // closed by the next Open; nil when nobody waits
 }
 
 // Phase returns where the sandbox is.
@@ -80,22 +84,26 @@ func (s *Sandbox) phaseLocked() Phase {
 }
 
 // Open adds an invocation that is about to reach the function. It merges with
-// what is already known of the same request id.
+// what is already known of the same request id; one that was closed stays so,
+// because the relay may be done with an event before the event loop hears of it.
 func (s *Sandbox) Open(inv Invocation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if slices.Contains(s.closed[:], inv.RequestID) {
+		return
+	}
 	if s.open == nil {
 		s.open = make(map[string]*Invocation)
+	}
+	if s.opened != nil {
+		close(s.opened)
+		s.opened = nil
 	}
 	if old := s.open[inv.RequestID]; old != nil {
 		merge(old, &inv)
 		return
 	}
-	if !s.Concurrent {
-		clear(s.open) // one at a time: what is still there was never closed
-	}
 	s.open[inv.RequestID] = &inv
-	s.last = inv.RequestID
 	s.phase = Invoke
 }
 
@@ -175,7 +183,25 @@ func (s *Sandbox) Close(requestID string) (Invocation, bool) {
 		return Invocation{}, false
 	}
 	delete(s.open, requestID)
+	s.closed[s.at%len(s.closed)] = requestID
+	s.at++
 	return *inv, true
+}
+
+// Opened returns a channel that is closed when an invocation is open: at once if
+// one is.
+func (s *Sandbox) Opened() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open) > 0 {
+		now := make(chan struct{})
+		close(now)
+		return now
+	}
+	if s.opened == nil {
+		s.opened = make(chan struct{})
+	}
+	return s.opened
 }
 
 // At returns the invocations that are open now, and the phase.
@@ -255,15 +281,15 @@ func (s *Sandbox) Shutdown() {
 	s.phase = Shutdown
 }
 
-// SawEvent notes that an event went through the relay; Relayed reports whether
-// one ever did, which proves that the function is attached by the wrapper.
-func (s *Sandbox) SawEvent() {
+// SawRuntime notes that the runtime asked the relay for an event; Relayed
+// reports whether it ever did, which proves that the wrapper attached it.
+func (s *Sandbox) SawRuntime() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen = true
 }
 
-// Relayed reports whether an event ever went through the relay.
+// Relayed reports whether the runtime ever came to the relay.
 func (s *Sandbox) Relayed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

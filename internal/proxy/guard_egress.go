@@ -1,0 +1,182 @@
+package proxy
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/policy"
+	"gatehouse/internal/record"
+)
+
+// host applies the policy's host rules.
+func (g *Guard) host(t detect.Target) Verdict {
+	d := g.decision(t)
+	if d.Allow {
+		return Verdict{Action: Allow, Would: Allow, Rule: d.Rule, Reason: d.Reason}
+	}
+	return g.outcome(Refuse, d.Rule, refusalFor(d), false)
+}
+
+func (g *Guard) decision(t detect.Target) policy.Decision {
+	open, phase := g.Sandbox.At()
+	source := ""
+	if len(open) == 1 && open[0].Source != nil {
+		source = open[0].Source.Name
+	}
+	return g.Policy().Host(t, string(phase), source)
+}
+
+// clientHello compares the server name with the target, and holds it to the same
+// host rules. A name that differs is what domain fronting looks like: it goes
+// through only where a rule of the policy allows it by name.
+func (g *Guard) clientHello(t detect.Target) Verdict {
+	if t.SNI == "" || t.SNI == t.Host {
+		return Verdict{Action: Allow, Would: Allow}
+	}
+	asked := t.Host
+	t.Host = t.SNI
+	d := g.decision(t)
+	switch _, notName := netip.ParseAddr(asked); {
+	case !d.Allow:
+		return g.outcome(Refuse, d.Rule, refusalFor(d), false)
+	case notName == nil || d.Rule == "egress.rule":
+		return Verdict{Action: Allow, Would: Allow, Rule: d.Rule}
+	}
+	return g.outcome(Refuse, "egress.sni-mismatch", "the server name in the handshake is not the host that was asked for", false)
+}
+
+// address guards what is about to be dialled, after the name was resolved.
+func (g *Guard) address(t detect.Target) Verdict {
+	addr, err := netip.ParseAddr(t.IP)
+	if err != nil {
+		return g.outcome(Refuse, "egress.bad-address", "not an IP address", true)
+	}
+	ip := embedded(addr.WithZone("").Unmap())
+	switch {
+	case g.own(ip, t.Port):
+		return g.outcome(Refuse, "egress.own-listener", "one of gatehouse's own listeners", true)
+	case ip.IsUnspecified() || ip.IsMulticast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return g.outcome(Refuse, "egress.bad-address", "an unspecified, broadcast or multicast address", true)
+	case ip.IsLinkLocalUnicast() || ip == netip.MustParseAddr("fd00:ec2::254"):
+		return g.outcome(Refuse, "egress.metadata-service", "a link-local address, where metadata and credentials are served", true)
+	case ip.IsLoopback() && !t.Mapped && !local(t.Host):
+		return g.outcome(Refuse, "egress.loopback-by-name", "a name that resolves to this machine", false)
+	case private(ip) && !t.Mapped && g.Policy().DenyPrivate:
+		return g.outcome(Refuse, "egress.private-address", "a private address, and the policy denies those", false)
+	}
+	return Verdict{Action: Allow, Would: Allow}
+}
+
+// own reports whether ip and port reach one of our listeners.
+func (g *Guard) own(ip netip.Addr, port int) bool {
+	for _, o := range g.Own {
+		a, err := netip.ParseAddrPort(o)
+		if err != nil || int(a.Port()) != port {
+			continue
+		}
+		if a.Addr().Unmap() == ip || ip.IsLoopback() || ip.IsUnspecified() {
+			return true
+		}
+	}
+	return false
+}
+
+// local reports whether host says of itself that it is this machine: a loopback
+// literal or localhost. A function may talk to its own processes.
+func local(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && embedded(ip.Unmap()).IsLoopback()
+}
+
+// sharedNAT is RFC 6598, the address space of carrier-grade NAT.
+var sharedNAT = netip.MustParsePrefix("100.64.0.0/10")
+
+func private(ip netip.Addr) bool { return ip.IsPrivate() || sharedNAT.Contains(ip) }
+
+// embedding are the IPv6 prefixes that carry an IPv4 address, and at which byte:
+// NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), IPv4-compatible (RFC 4291).
+var embedding = []struct {
+	prefix netip.Prefix
+	at     int
+}{
+	{netip.MustParsePrefix("64:ff9b::/96"), 12},
+	{netip.MustParsePrefix("64:ff9b:1::/48"), 12},
+	{netip.MustParsePrefix("2002::/16"), 2},
+	{netip.MustParsePrefix("::/96"), 12},
+}
+
+// embedded returns the IPv4 address inside ip where it has one, else ip.
+func embedded(ip netip.Addr) netip.Addr {
+	if ip.Is4() || ip == netip.IPv6Unspecified() || ip == netip.IPv6Loopback() {
+		return ip
+	}
+	b := ip.As16()
+	for _, e := range embedding {
+		if e.prefix.Contains(ip) {
+			return netip.AddrFrom4([4]byte(b[e.at : e.at+4]))
+		}
+	}
+	return ip
+}
+
+// leak decides about a secret on its way out and reports it.
+func (g *Guard) leak(o *detect.Observation) Verdict {
+	p, f := g.Policy(), o.Finding
+	would, reason := g.onLeak(p)
+	v := g.outcome(would, f.RuleID, f.Signature, false)
+	v.Incident, v.Findings = record.NewID(), []detect.Finding{*f}
+	r := g.finding(record.Leak, v, f)
+	g.fillLeak(r, o)
+	if reason != "" {
+		r.Halted, r.Reason = new(bool), reason
+	}
+	if v.Action != Halt {
+		g.Report(r)
+		return v
+	}
+	halted := true
+	r.Halted = &halted
+	g.Report(r)
+	if g.Sandbox.Halt() && g.Halted != nil {
+		go g.Halted(v) // owned by the process: it ends with it
+	}
+	return v
+}
+
+// onLeak says what enforce mode does about a leak, and why it does less than the
+// policy asks.
+func (g *Guard) onLeak(p *policy.Policy) (Action, string) {
+	switch {
+	case p.OnLeak == policy.LeakMonitor:
+		return Allow, ""
+	case p.OnLeak == policy.LeakHalt && g.Sandbox.Concurrent:
+		return Cut, "a managed instance runs other invocations beside this one"
+	case p.OnLeak == policy.LeakHalt:
+		return Halt, ""
+	}
+	return Cut, ""
+}
+
+func (g *Guard) fillLeak(r *record.Record, o *detect.Observation) {
+	t, f := o.Target, o.Finding
+	r.Dest, r.DestIP, r.DestPort, r.SNI = t.Host, t.IP, t.Port, t.SNI
+	r.TLSVersion, r.ALPN, r.HTTPMethod, r.URL = t.TLSVersion, t.ALPN, t.Method, t.URL
+	r.Object, r.ObjectCategory, r.ObjectPath, r.Fingerprint = f.Object, "credential", "env", f.Fingerprint
+	r.EncodingChain, r.DLPType = f.DecodeChain, "network"
+	if open, _ := g.Sandbox.At(); len(open) == 1 && open[0].Event != nil {
+		r.SetEvent(open[0].Event, nil)
+	}
+}
+
+// HostPort joins a target's host and port as in a URL's authority.
+func HostPort(t detect.Target) string {
+	if strings.Contains(t.Host, ":") {
+		return "[" + t.Host + "]:" + strconv.Itoa(t.Port)
+	}
+	return t.Host + ":" + strconv.Itoa(t.Port)
+}

@@ -1,0 +1,141 @@
+package proxy
+
+import (
+	"fmt"
+	"sync"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/policy"
+	"gatehouse/internal/record"
+)
+
+// maxEventRecords bounds the attack records that one event can make.
+const maxEventRecords = 32
+
+// results holds Results between events, so that judging one allocates little.
+var results = sync.Pool{New: func() any { return new(detect.Result) }}
+
+// event judges an event before the function can have it.
+func (g *Guard) event(o *detect.Observation) Verdict {
+	if g.Engine == nil {
+		return Verdict{Action: Allow, Would: Allow}
+	}
+	start := g.now()
+	p := g.Policy()
+	source := g.Engine.Source(o.Event)
+	res := results.Get().(*detect.Result)
+	defer results.Put(res)
+	res.Reset()
+	g.Engine.Inspect(o.Event, source, res, o.Stop)
+
+	found, excepted := g.excepted(p, source, res.Findings)
+	v := g.outcome(Allow, "", "", false)
+	switch strong := firstStrong(found); {
+	case strong != nil:
+		v = g.outcome(Refuse, strong.RuleID, strong.Signature, false)
+	case res.Exhausted && p.OnBudgetClosed:
+		v = g.outcome(Refuse, "event.budget", "the budget of inspection ran out", false)
+	case len(found) > 0:
+		v.Rule, v.Incident = found[0].RuleID, record.NewID()
+	}
+	v.Source, v.Form, v.Findings = source, p.Refusal(source.Name, source.Form), found
+	v.Receipt = receipt(o.Event, res)
+	v.Receipt.TookUS = g.now().Sub(start).Microseconds()
+	g.remember(o, v, excepted)
+	g.reportEvent(o, v, excepted)
+	return v
+}
+
+// excepted splits off the findings that an exception of the policy covers. The
+// rest is a copy, because the result goes back to its pool.
+func (g *Guard) excepted(p *policy.Policy, source *detect.Source, all []detect.Finding) (found []detect.Finding, excepted []string) {
+	for _, f := range all {
+		if e := p.Exception(f.RuleID, f.Path, source.Name, g.now()); e != "" {
+			excepted = append(excepted, e)
+			continue
+		}
+		found = append(found, f)
+	}
+	return found, excepted
+}
+
+// remember puts what is known of the event where records of its invocation find
+// it.
+func (g *Guard) remember(o *detect.Observation, v Verdict, excepted []string) {
+	g.Sandbox.Update(o.RequestID, func(inv *Invocation) {
+		inv.Source, inv.Receipt, inv.Exceptions = v.Source, v.Receipt, excepted
+	})
+}
+
+// reportEvent writes one attack record for each place in the event where
+// something was found; the first has the verdict's incident as its id.
+func (g *Guard) reportEvent(o *detect.Observation, v Verdict, excepted []string) {
+	if v.Rule == "event.budget" {
+		v.Findings = []detect.Finding{{RuleID: v.Rule, Signature: v.Reason, Category: "budget", Severity: detect.Medium}}
+	}
+	var paths []string
+	for i := range v.Findings {
+		f := &v.Findings[i]
+		if contains(paths, f.Path) || len(paths) == maxEventRecords {
+			continue
+		}
+		paths = append(paths, f.Path)
+		r := g.finding(record.Attack, v, f)
+		if len(paths) > 1 {
+			r.ID = record.NewID()
+		}
+		r.RequestID, r.EventSource, r.Exceptions = o.RequestID, v.Source.Name, excepted
+		r.IDSType = "application"
+		r.MatchOffset, r.DecodeChain = f.MatchOffset, f.DecodeChain
+		r.SetEvent(o.Event, f)
+		g.Report(r)
+	}
+}
+
+// finding fills what every record of a finding has.
+func (g *Guard) finding(kind record.Kind, v Verdict, f *detect.Finding) *record.Record {
+	severity := f.Severity
+	if severity == "" {
+		severity = detect.High
+	}
+	return &record.Record{
+		Kind: kind, ID: v.Incident, Time: g.now().UTC(),
+		Action: done(v.Action), WouldAction: done(v.Would), Verdict: string(v.Action),
+		SignatureID: f.RuleID, Signature: f.Signature, Category: f.Category, Severity: severity,
+		Path: f.Path, Matched: f.Matched,
+	}
+}
+
+func receipt(event []byte, res *detect.Result) *record.Receipt {
+	return &record.Receipt{
+		Bytes: len(event), Strings: res.Strings, Work: res.Work,
+		Inspected: true, Exhausted: res.Exhausted, Findings: len(res.Findings),
+		Gaps: append([]detect.Gap(nil), res.Gaps...),
+	}
+}
+
+func firstStrong(found []detect.Finding) *detect.Finding {
+	for i := range found {
+		if !found[i].Weak {
+			return &found[i]
+		}
+	}
+	return nil
+}
+
+func contains(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}
+
+// refusalFor names a verdict for a person: used where no rule's words fit.
+func refusalFor(d policy.Decision) string {
+	if d.Reason == "" {
+		return d.Rule
+	}
+	return fmt.Sprintf("%s: %s", d.Rule, d.Reason)
+}

@@ -1,0 +1,204 @@
+// Package runtimeapi stands between the function's runtime and the Lambda
+// Runtime API. Every path, header, status, trailer, stream and error passes
+// unchanged; each event is shown to the Guard before the function can have it,
+// and what the Guard refuses is answered here.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+package runtimeapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gatehouse/internal/proxy"
+)
+
+const (
+	invocationPath = "/2018-06-01/runtime/invocation/"
+	// maxHeader lets the largest error cause through: the Python runtime client
+	// sends up to 1 MiB of it in one header.
+	maxHeader = 4 << 20
+	// maxInspecting bounds the events that are held for inspection at once on a
+	// managed instance; what is beyond it passes uninspected and is counted.
+	maxInspecting = 32 << 20
+	// copySize is the size of the buffers that bodies are copied with.
+	copySize = 64 << 10
+)
+
+// Relay is the HTTP handler that the runtime takes for the Runtime API. Its
+// fields are set once, before use.
+type Relay struct {
+	// Upstream is the real Runtime API, host:port.
+	Upstream string
+	// Guard judges events and knows the sandbox.
+	Guard *proxy.Guard
+	// Off passes everything and looks at nothing (GATEHOUSE=off).
+	Off func() bool
+	// Done, when set, is told which invocation is over: the runtime came for the
+	// next event, a refused one was answered, or the runtime holds no connection
+	// any more, which is how its end shows where Lambda does not tell. It may be
+	// told more than once.
+	Done func(requestID string)
+
+	transport  http.Transport
+	once       sync.Once
+	inspecting atomic.Int64 // bytes of events held for inspection
+	conns      atomic.Int64
+	handed     atomic.Pointer[string] // the request id that the runtime has; on-demand only
+}
+
+// Server returns an HTTP server for the relay: no time-outs, because a runtime
+// may wait through a freeze of hours, and room for large headers.
+func (r *Relay) Server() *http.Server {
+	return &http.Server{
+		Handler:           r,
+		MaxHeaderBytes:    maxHeader,
+		ReadHeaderTimeout: 0, // a freeze would trip it
+		ErrorLog:          silent,
+		ConnState:         r.connState,
+	}
+}
+
+// connState counts the runtime's connections.
+func (r *Relay) connState(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		r.conns.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		if id := r.handed.Load(); r.conns.Add(-1) == 0 && id != nil {
+			r.done(*id)
+		}
+	}
+}
+
+// up makes one request of the real Runtime API.
+func (r *Relay) up(req *http.Request) (*http.Response, error) {
+	r.once.Do(func() {
+		dial := net.Dialer{Timeout: 2 * time.Second}
+		r.transport = http.Transport{
+			// No proxy, whatever the environment says: it may name ourselves.
+			DialContext:         dial.DialContext,
+			DisableCompression:  true,
+			MaxIdleConnsPerHost: 64,
+			WriteBufferSize:     copySize,
+			ReadBufferSize:      copySize,
+		}
+	})
+	return r.transport.RoundTrip(req)
+}
+
+// CloseIdle closes what is idle: nothing of it survives a freeze for certain.
+func (r *Relay) CloseIdle() { r.transport.CloseIdleConnections() }
+
+// ServeHTTP relays one request.
+func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	defer r.Guard.Recover()
+	path, call := req.URL.Path, ""
+	if rest, ok := strings.CutPrefix(path, invocationPath); ok {
+		call = rest
+	}
+	id, kind, _ := strings.Cut(call, "/")
+	switch {
+	case call == "next" && req.Method == http.MethodGet:
+		r.next(w, req)
+	case (kind == "response" || kind == "error") && req.Method == http.MethodPost:
+		r.answer(w, req, id, kind)
+	default:
+		r.pass(w, req)
+	}
+}
+
+// off reports whether events are relayed unseen.
+func (r *Relay) off() bool { return r.Off != nil && r.Off() }
+
+// pass relays a request that is no business of ours.
+func (r *Relay) pass(w http.ResponseWriter, req *http.Request) {
+	res, err := r.up(outgoing(req, r.Upstream))
+	if err != nil {
+		unreachable(w, req, err)
+		return
+	}
+	reply(w, res)
+}
+
+// unreachable answers for a Runtime API that does not. The runtime takes any
+// status but 2xx for a failure, which is what it is.
+func unreachable(w http.ResponseWriter, req *http.Request, err error) {
+	if req.Context().Err() != nil {
+		return // the runtime has gone
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadGateway)
+	_, _ = io.WriteString(w, `{"errorMessage":"the runtime api cannot be reached","errorType":"Gatehouse.Unreachable"}`)
+	_ = err // told to the runtime without detail: it prints what it gets
+}
+
+// answer relays what the function made of an event. Once the sandbox is halted,
+// the answer is swallowed: Lambda has been told otherwise.
+func (r *Relay) answer(w http.ResponseWriter, req *http.Request, id, kind string) {
+	if r.Guard.Sandbox.Halted() {
+		swallow(w, req)
+		return
+	}
+	out := outgoing(req, r.Upstream)
+	body := &answerBody{ReadCloser: out.Body, halted: r.Guard.Sandbox.Halted, trailer: out.Trailer}
+	if out.Body != http.NoBody {
+		out.Body = body
+	}
+	res, err := r.up(out)
+	if err != nil {
+		if errors.Is(err, errHalted) || r.Guard.Sandbox.Halted() {
+			swallow(w, req)
+			return
+		}
+		unreachable(w, req, err)
+		return
+	}
+	if res.StatusCode == http.StatusAccepted {
+		r.answered(id, kind, body)
+	}
+	reply(w, res)
+}
+
+// answered notes that Lambda has the function's answer.
+func (r *Relay) answered(id, kind string, body *answerBody) {
+	status := "success"
+	if kind == "error" || body.failed() {
+		status = "error"
+	}
+	r.Guard.Sandbox.Update(id, func(inv *proxy.Invocation) { inv.Status, inv.BytesOut = status, body.n })
+	r.Guard.Sandbox.Responded(id)
+	if r.Guard.Sandbox.Concurrent {
+		r.Guard.Finish(id, status) // nothing says later that it is over
+	}
+}
+
+// swallow takes an answer and keeps it.
+func swallow(w http.ResponseWriter, req *http.Request) {
+	_, _ = io.Copy(io.Discard, req.Body)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusAccepted)
+	_, _ = io.WriteString(w, `{"status":"OK"}`+"\n")
+}
+
+// FailOpen tells Lambda that every invocation that is still unanswered failed,
+// because of v. It is the second step of a halt.
+func (r *Relay) FailOpen(ctx context.Context, v proxy.Verdict) error {
+	open, _ := r.Guard.Sandbox.At()
+	var errs []error
+	for _, inv := range open {
+		if inv.Responded {
+			continue
+		}
+		errs = append(errs, r.post(ctx, inv.RequestID, leakBlocked(v)))
+		r.Guard.Finish(inv.RequestID, "error")
+	}
+	return errors.Join(errs...)
+}

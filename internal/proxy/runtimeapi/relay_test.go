@@ -1,0 +1,306 @@
+package runtimeapi_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/policy"
+	"gatehouse/internal/proxy"
+	"gatehouse/internal/proxy/runtimeapi"
+	"gatehouse/internal/record"
+)
+
+// engine finds the word ATTACK and knows one source.
+type engine struct{ form detect.Form }
+
+func (e engine) Source([]byte) *detect.Source { return &detect.Source{Name: "test", Form: e.form} }
+
+func (e engine) Inspect(event []byte, _ *detect.Source, r *detect.Result, _ func() bool) {
+	if bytes.Contains(event, []byte("PANIC")) {
+		panic("a bug")
+	}
+	if i := bytes.Index(event, []byte("ATTACK")); i >= 0 {
+		r.Findings = append(r.Findings, detect.Finding{RuleID: "test.attack", Path: "p", Matched: "ATTACK", MatchOffset: i})
+	}
+}
+
+// lambda is a fake Runtime API: it hands out events and keeps the answers.
+type lambda struct {
+	mu      sync.Mutex
+	events  []string
+	answers []string // "id kind errortype body"
+	seen    []*http.Request
+	bodies  []string
+}
+
+func (l *lambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seen, l.bodies = append(l.seen, r), append(l.bodies, string(body))
+	if strings.HasSuffix(r.URL.Path, "/next") && len(l.events) > 0 {
+		e := l.events[0]
+		l.events = l.events[1:]
+		w.Header().Set("Lambda-Runtime-Aws-Request-Id", fmt.Sprintf("id-%d", len(l.seen)))
+		w.Header().Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(time.Now().Add(time.Minute).UnixMilli()))
+		w.Header().Set("X-New-Header", "kept")
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, e)
+		return
+	}
+	part := strings.Split(r.URL.Path, "/")
+	if kind := part[len(part)-1]; kind == "response" || kind == "error" {
+		errorType := r.Header.Get("Lambda-Runtime-Function-Error-Type") + r.Trailer.Get("Lambda-Runtime-Function-Error-Type")
+		l.answers = append(l.answers, fmt.Sprintf("%s %s %s", kind, errorType, body))
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, `{"status":"OK"}`)
+		return
+	}
+	w.Header().Set("X-Path", r.URL.Path+"?"+r.URL.RawQuery)
+	w.WriteHeader(http.StatusTeapot)
+	_, _ = w.Write(body)
+}
+
+type fixture struct {
+	lambda  *lambda
+	guard   *proxy.Guard
+	relay   *runtimeapi.Relay
+	url     string
+	mu      sync.Mutex
+	records []*record.Record
+	done    []string
+}
+
+func start(t *testing.T, mode policy.Mode, form detect.Form, events ...string) *fixture {
+	t.Helper()
+	f := &fixture{lambda: &lambda{events: events}}
+	up := httptest.NewServer(f.lambda)
+	t.Cleanup(up.Close)
+	p := policy.Default()
+	p.Mode = mode
+	f.guard = &proxy.Guard{
+		Sandbox: new(proxy.Sandbox), Engine: engine{form}, Policy: func() *policy.Policy { return p },
+		Report: func(r *record.Record) { f.mu.Lock(); defer f.mu.Unlock(); f.records = append(f.records, r) },
+	}
+	f.relay = &runtimeapi.Relay{Upstream: up.Listener.Addr().String(), Guard: f.guard,
+		Done: func(id string) { f.mu.Lock(); defer f.mu.Unlock(); f.done = append(f.done, id) }}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := f.relay.Server()
+	go func() { _ = s.Serve(l) }()
+	t.Cleanup(func() { _ = s.Close() })
+	f.url = "http://" + l.Addr().String()
+	return f
+}
+
+func (f *fixture) get(t *testing.T, path string) (*http.Response, string) {
+	t.Helper()
+	res, err := http.Get(f.url + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(body)
+}
+
+const nextPath = "/2018-06-01/runtime/invocation/next"
+
+func TestBenignEventArrivesByteForByte(t *testing.T) {
+	for _, event := range []string{`{"a": 1 }`, "", "not json", "\xff\xfe", strings.Repeat(`"`, 1<<20), `[[`} {
+		f := start(t, policy.Enforce, detect.FormError, event)
+		res, body := f.get(t, nextPath)
+		if body != event {
+			t.Errorf("event of %d bytes arrived as %d bytes", len(event), len(body))
+		}
+		if got := res.Header.Get("X-New-Header"); got != "kept" || res.StatusCode != 200 {
+			t.Errorf("status %d, header %q, want 200 and kept", res.StatusCode, got)
+		}
+	}
+}
+
+func TestRefusal(t *testing.T) {
+	tests := []struct {
+		form detect.Form
+		want string // how the answer begins
+	}{
+		{detect.FormError, `error Function.GatehouseRefused {"errorMessage":"refused by gatehouse: test.attack (incident `},
+		{detect.FormDrop, `error Function.GatehouseRefused {"errorMessage":"refused by gatehouse: test.attack (incident `},
+		{detect.FormSuccess, `response  null`},
+		{detect.FormHTTP, `response  {"body":"{\"incident\":\"`},
+	}
+	for _, tt := range tests {
+		f := start(t, policy.Enforce, tt.form, `{"p":"ATTACK 1"}`, `{"p":"fine"}`)
+		_, body := f.get(t, nextPath)
+		if body != `{"p":"fine"}` {
+			t.Errorf("form %d: the function got %q", tt.form, body)
+		}
+		if len(f.lambda.answers) != 1 || !strings.HasPrefix(f.lambda.answers[0], tt.want) {
+			t.Errorf("form %d: lambda was told %q, want %q", tt.form, f.lambda.answers, tt.want)
+		}
+		if strings.Contains(fmt.Sprint(f.lambda.answers), "ATTACK") {
+			t.Errorf("form %d: the refusal shows the payload", tt.form)
+		}
+		if len(f.done) != 1 || f.done[0] != "id-1" {
+			t.Errorf("form %d: done = %q, want id-1", tt.form, f.done)
+		}
+	}
+}
+
+func TestRecordsOfARefusal(t *testing.T) {
+	f := start(t, policy.Enforce, detect.FormError, `{"p":"ATTACK"}`, `{}`)
+	f.get(t, nextPath)
+	if len(f.records) != 2 {
+		t.Fatalf("%d records, want an attack and an invocation", len(f.records))
+	}
+	a, i := f.records[0], f.records[1]
+	if a.Kind != record.Attack || a.Action != "blocked" || a.WouldAction != "blocked" || a.RequestID != "id-1" || string(a.Event) != `{"p":"ATTACK"}` {
+		t.Errorf("attack record: %+v", a)
+	}
+	if i.Kind != record.Invocation || i.Status != "refused" || i.Action != "blocked" || i.Receipt == nil || i.Receipt.Bytes != 14 {
+		t.Errorf("invocation record: %+v", i)
+	}
+}
+
+func TestMonitorModeRefusesNothing(t *testing.T) {
+	f := start(t, policy.Monitor, detect.FormError, `{"p":"ATTACK"}`)
+	if _, body := f.get(t, nextPath); body != `{"p":"ATTACK"}` {
+		t.Errorf("the function got %q", body)
+	}
+	if r := f.records[0]; r.Action != "allowed" || r.WouldAction != "blocked" {
+		t.Errorf("action %q, would %q, want allowed and blocked", r.Action, r.WouldAction)
+	}
+}
+
+func TestPanicWhileInspectingFailsOpen(t *testing.T) {
+	f := start(t, policy.Enforce, detect.FormError, `PANIC`)
+	if _, body := f.get(t, nextPath); body != `PANIC` {
+		t.Errorf("the function got %q", body)
+	}
+	if got := f.guard.Recovered(); got != 1 {
+		t.Errorf("Recovered() = %d, want 1", got)
+	}
+}
+
+func TestUnknownPathsPassUnchanged(t *testing.T) {
+	f := start(t, policy.Enforce, detect.FormError)
+	big := strings.Repeat("x", 1<<20)
+	req, err := http.NewRequest(http.MethodPatch, f.url+"/2021-04-23/cr%2Fedentials?a=1&a=2", strings.NewReader("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Lambda-Runtime-Function-Xray-Error-Cause", big)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, _ := io.ReadAll(res.Body)
+	if res.StatusCode != http.StatusTeapot || string(body) != "body" || res.Header.Get("X-Path") != "/2021-04-23/cr/edentials?a=1&a=2" {
+		t.Errorf("got %d %q %q", res.StatusCode, body, res.Header.Get("X-Path"))
+	}
+	up := f.lambda.seen[0]
+	if up.Header.Get("Lambda-Runtime-Function-Xray-Error-Cause") != big || up.URL.RawPath != "/2021-04-23/cr%2Fedentials" {
+		t.Error("a header of 1 MiB, or the escaped path, did not pass")
+	}
+}
+
+func TestTrailersPass(t *testing.T) {
+	f := start(t, policy.Enforce, detect.FormError)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, _ = io.WriteString(conn, "POST /2018-06-01/runtime/invocation/id-1/response HTTP/1.1\r\nHost: x\r\n"+
+		"Transfer-Encoding: chunked\r\nTrailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n"+
+		"4\r\npart\r\n0\r\nLambda-Runtime-Function-Error-Type: Function.Late\r\nLambda-Runtime-Function-Error-Body: e30=\r\n\r\n")
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusAccepted || len(f.lambda.answers) != 1 || f.lambda.answers[0] != "response Function.Late part" {
+		t.Errorf("status %d, lambda got %q", res.StatusCode, f.lambda.answers)
+	}
+}
+
+func TestHaltSwallowsTheAnswer(t *testing.T) {
+	f := start(t, policy.Enforce, detect.FormError, `{}`)
+	f.get(t, nextPath)
+	f.guard.Sandbox.Halt()
+	if err := f.relay.FailOpen(t.Context(), proxy.Verdict{Rule: "leak.own-secret", Incident: "01X"}); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.Post(f.url+"/2018-06-01/runtime/invocation/id-1/response", "application/json", strings.NewReader(`"late"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	want := `error Function.GatehouseLeakBlocked {"errorMessage":"refused by gatehouse: leak.own-secret (incident 01X)","errorType":"Gatehouse.LeakBlocked","stackTrace":[]}`
+	if res.StatusCode != http.StatusAccepted || len(f.lambda.answers) != 1 || f.lambda.answers[0] != want {
+		t.Errorf("status %d, lambda was told %q", res.StatusCode, f.lambda.answers)
+	}
+}
+
+func TestStreamedAnswerIsNotHeldBack(t *testing.T) {
+	arrived := make(chan string)
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		buf := make([]byte, 8)
+		n, _ := r.Body.Read(buf)
+		arrived <- string(buf[:n])
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	defer up.Close()
+	f := start(t, policy.Enforce, detect.FormError)
+	f.relay.Upstream = up.Listener.Addr().String()
+	pr, pw := io.Pipe()
+	go func() {
+		_, _ = io.WriteString(pw, "first")
+		if got := <-arrived; got != "first" {
+			t.Errorf("upstream saw %q before the end of the stream", got)
+		}
+		_ = pw.Close()
+	}()
+	res, err := http.Post(f.url+"/2018-06-01/runtime/invocation/id/response", "application/octet-stream", pr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+}
+
+func TestInvocationEndsWithTheNextRequest(t *testing.T) {
+	f := start(t, policy.Enforce, detect.FormError, `{}`, `{}`)
+	f.get(t, nextPath)
+	res, err := http.Post(f.url+"/2018-06-01/runtime/invocation/id-1/response", "application/json", strings.NewReader(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if _, phase := f.guard.Sandbox.At(); phase != proxy.AfterResponse {
+		t.Errorf("phase %q after the answer", phase)
+	}
+	f.get(t, nextPath)
+	if len(f.done) == 0 || f.done[0] != "id-1" {
+		t.Errorf("done = %q, want id-1", f.done)
+	}
+	if r := f.records[0]; r.Kind != record.Invocation || r.Status != "success" || r.BytesOut != 2 {
+		t.Errorf("summary: %+v", r)
+	}
+}
