@@ -76,9 +76,9 @@ func nest(path string, inner json.RawMessage) json.RawMessage {
 	return inner
 }
 
-// excerpt cuts s to excerptSize bytes round offset at. A cut moves inwards to
-// the next delimiter, so that no half of a token stays that a mask would not
-// know, and is shown as "…".
+// excerpt cuts s to excerptSize bytes round offset at. A cut, shown as "…", moves
+// inwards to the next delimiter where there is one, so that no half of a secret
+// stays: a mask would not know it.
 func excerpt(s string, at int) string {
 	if len(s) <= excerptSize {
 		return strings.ToValidUTF8(s, "\uFFFD")
@@ -112,7 +112,7 @@ const delimiters = " \t\r\n\"'`,;&<>(){}[]|\\"
 
 // quote returns s as a JSON string.
 func quote(s string) json.RawMessage {
-	b, err := json.Marshal(s)
+	b, err := marshal(s)
 	if err != nil { // a string always encodes
 		return json.RawMessage(`""`)
 	}

@@ -14,6 +14,9 @@ import (
 // Schema is the version of the record's shape.
 const Schema = 1
 
+// VendorProduct is what every record says of its maker.
+const VendorProduct = "Gatehouse"
+
 // Kind says what a record is about. It is the last part of the source type:
 // gatehouse:lambda:<kind>.
 type Kind string

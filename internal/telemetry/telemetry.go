@@ -1,5 +1,42 @@
 // Package telemetry gets the word out: the Pipeline takes records and never
-// blocks, and hands them to a Sink in batches when the event loop says so.
+// blocks, and hands them to a Sink in batches when the event loop says so. It
+// starts no goroutine and no timer, because the sandbox may be frozen at any time.
 // telemetry/receiver takes in what Lambda tells, telemetry/hec is the Sink for
 // Splunk's HTTP Event Collector.
 package telemetry
+
+import (
+	"context"
+	"time"
+
+	"gatehouse/internal/record"
+)
+
+// Item is an encoded record on its way to a sink.
+type Item struct {
+	ID     string
+	Kind   record.Kind
+	Time   time.Time
+	Host   string // the function's name
+	Region string
+	JSON   []byte // the whole record, own secrets replaced; never modified
+	// Rejected is set by a Sink that took the item and knows that it will never be
+	// delivered: why, for people.
+	Rejected string
+
+	order uint64 // place in the pipeline
+}
+
+// itemSize is what an Item costs beside its JSON, in bytes: itself, its strings.
+const itemSize = 256
+
+func (it *Item) size() int { return len(it.JSON) + itemSize }
+
+// Sink carries items out.
+type Sink interface {
+	// Send delivers items from the front of batch and returns how many it is done
+	// with: delivered, or marked as Rejected. The rest is offered again with the
+	// next flush. err says why n is less than len(batch). Send is never called
+	// twice at once, returns soon after ctx is done, and keeps nothing of batch.
+	Send(ctx context.Context, batch []Item) (n int, err error)
+}

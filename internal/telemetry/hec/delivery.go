@@ -1,0 +1,161 @@
+package hec
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"gatehouse/internal/telemetry"
+)
+
+// cloudCap is the body size above which Splunk Cloud answers code 6 with object
+// 0 instead of 413, in bytes.
+const cloudCap = 5_242_880
+
+// delivery is one Send on its way.
+type delivery struct {
+	*Client
+	token   string
+	items   int // items of the next request; 0: as many as fit
+	event   int // bytes of an event
+	rejects int
+}
+
+// authorize fetches the token.
+func (d *delivery) authorize(ctx context.Context) error {
+	if d.Token == nil {
+		return fmt.Errorf("hec: %w: there is no token", ErrConfig)
+	}
+	token, err := d.Token(ctx)
+	if err != nil {
+		return fmt.Errorf("hec: fetching the token: %w", err)
+	}
+	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("hec: %w: the token is empty or holds a character that no token has", ErrConfig)
+	}
+	d.token = token
+	return nil
+}
+
+// next sends one request from the front of batch and returns how many items are
+// done with.
+func (d *delivery) next(ctx context.Context, batch []telemetry.Item) (int, error) {
+	body, n := d.body(batch)
+	reply, err := d.post(ctx, body)
+	if err != nil {
+		return 0, err
+	}
+	switch reply.Class {
+	case Accepted:
+		d.items, d.event = 0, maxEvent
+		return n, nil
+	case TooLarge:
+		return d.shrink(batch, n, len(body), reply)
+	case Partial:
+		return d.partial(batch, n, len(body), reply)
+	case Index:
+		return 0, d.index(reply)
+	case Config:
+		return 0, fmt.Errorf("hec: %w: %s", ErrConfig, d.clean(reply))
+	}
+	return 0, fmt.Errorf("hec: %s", d.clean(reply))
+}
+
+// body builds a request of as many items as fit, at least one.
+func (d *delivery) body(batch []telemetry.Item) (body []byte, n int) {
+	index := d.Index
+	if d.noIndex {
+		index = ""
+	}
+	for i := range batch {
+		before := len(body)
+		body = appendEnvelope(body, &batch[i], index, d.event)
+		if n > 0 && len(body) > d.size {
+			return body[:before], n
+		}
+		n++
+		if n == d.items {
+			break
+		}
+	}
+	return body, n
+}
+
+// minSize is the smallest body that is worth asking for, in bytes.
+const minSize = 4 << 10
+
+// shrink halves what later requests hold, of this Send and of those that follow.
+// A single item is shortened, and rejected where that does not help.
+func (d *delivery) shrink(batch []telemetry.Item, n, size int, reply Reply) (int, error) {
+	half := size / 2
+	switch {
+	case half < minSize:
+		return d.reject(batch, 0, reply)
+	case n > 1:
+		d.size = half
+	default:
+		d.event = half
+	}
+	return 0, nil
+}
+
+// partial follows HEC's rule: everything before the object that it names is in,
+// nothing from there on is. Where it names none, halving finds it.
+func (d *delivery) partial(batch []telemetry.Item, n, size int, reply Reply) (int, error) {
+	if reply.Invalid == 0 && size > cloudCap {
+		return d.shrink(batch, n, size, reply)
+	}
+	if n > 1 && (reply.Invalid < 0 || reply.Invalid >= n) {
+		d.items = n / 2
+		return 0, nil
+	}
+	return d.reject(batch, max(0, min(reply.Invalid, n-1)), reply)
+}
+
+// reject marks batch[i]; what stands before it is in.
+func (d *delivery) reject(batch []telemetry.Item, i int, reply Reply) (int, error) {
+	batch[i].Rejected = d.clean(reply)
+	d.rejects++
+	d.items = 0
+	if d.rejects == maxRejects {
+		return i + 1, fmt.Errorf("hec: %d records of one flush were rejected, the last one: %s", d.rejects, d.clean(reply))
+	}
+	d.event = maxEvent
+	return i + 1, nil
+}
+
+// index goes on without the index that HEC refused: the token's default is
+// better than a loss. What HEC took before it noticed is sent again, with the
+// same ids.
+func (d *delivery) index(reply Reply) error {
+	if d.Index == "" || d.noIndex {
+		return fmt.Errorf("hec: %w: %s", ErrConfig, d.clean(reply))
+	}
+	d.noIndex = true
+	d.say(fmt.Sprintf("hec: the token may not write to index %q; records go to the token's default index", d.Index))
+	return nil
+}
+
+// clean shows reply without the token, should a server reflect it.
+func (d *delivery) clean(reply Reply) string {
+	return strings.ReplaceAll(reply.String(), d.token, "[token]")
+}
+
+// header is what every request carries.
+func (d *delivery) header(encoding string) http.Header {
+	agent := d.Agent
+	if agent == "" {
+		agent = "gatehouse"
+	}
+	h := http.Header{
+		"Authorization":            {"Splunk " + d.token},
+		"Content-Type":             {"application/json"},
+		"User-Agent":               {agent},
+		"X-Splunk-Request-Channel": {d.channel},
+	}
+	if encoding != "" {
+		h.Set("Content-Encoding", encoding)
+	}
+	return h
+}

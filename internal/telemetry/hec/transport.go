@@ -1,0 +1,78 @@
+package hec
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// collector is the path of HEC's events.
+const collector = "/services/collector/event"
+
+// endpoint turns a configured URL, a base or with any path of the collector,
+// into the one that events are sent to.
+func endpoint(raw string, insecure bool) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, errors.New("the HEC URL cannot be parsed") // err would quote it
+	}
+	switch {
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("the HEC URL must not carry credentials, a query or a fragment")
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("the HEC URL needs a host, as in https://splunk.example:8088")
+	case u.Scheme == "http" && !insecure && !loopback(u.Hostname()):
+		return nil, fmt.Errorf("the HEC URL must begin with https://, or the token would travel readable to %q", u.Host)
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, fmt.Errorf("the HEC URL must begin with https://, not with %q", u.Scheme)
+	}
+	base, _, _ := strings.Cut(u.Path, "/services/collector")
+	u.Path, u.RawPath = strings.TrimRight(base, "/")+collector, ""
+	return u, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// transport makes c's own transport: HTTP/1.1, no proxy from the environment,
+// which in a sandbox may be ourselves.
+func (c *Client) transport() *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	dial := c.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
+	}
+	return &http.Transport{
+		Proxy:       http.ProxyURL(c.Proxy),
+		DialContext: dial,
+		TLSClientConfig: &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			RootCAs:            c.CA,
+			InsecureSkipVerify: c.Insecure,
+			ClientSessionCache: tls.NewLRUClientSessionCache(4),
+		},
+		TLSHandshakeTimeout:    5 * time.Second,
+		DisableCompression:     true,
+		MaxIdleConns:           1,
+		MaxIdleConnsPerHost:    1,
+		MaxResponseHeaderBytes: 64 << 10,
+		Protocols:              protocols,
+	}
+}
+
+// newChannel returns a random GUID.
+func newChannel() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: it ends the process instead
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

@@ -1,0 +1,253 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gatehouse/internal/record"
+)
+
+// Limits of a Pipeline, in bytes and items.
+const (
+	defaultMaxBytes = 8 << 20
+	// maxItemBytes bounds one encoded record; a longer one is shortened.
+	maxItemBytes = 900 << 10
+	// A batch is what a sink is offered at once: findings that come in meanwhile
+	// wait no longer than that takes.
+	batchBytes = 1 << 20
+	batchItems = 1000
+)
+
+// Pipeline keeps records until a Sink has them, in bounded memory and without a
+// goroutine of its own: Add runs on the goroutine that saw something, Flush on
+// the event loop's. Its fields are set before use; its methods are safe for
+// concurrent use. Every record that Add took is sent, lost or pending.
+type Pipeline struct {
+	// Sink takes the records; nil: they wait for Shutdown, where findings go to
+	// Last and the rest is lost.
+	Sink Sink
+	// Last takes the findings that Sink did not, one by one: the function's log as
+	// a last resort. nil: they are lost.
+	Last Sink
+	// Stamp fills what all records have in common; nil: nothing. It must not call
+	// the Pipeline.
+	Stamp func(*record.Record)
+	// Mask replaces own secrets in s; nil: nothing is masked. It sees every string
+	// of every record and must leave alone what it made.
+	Mask func(s string) string
+	// MaxBytes bounds the memory of waiting records; 0: 8 MiB.
+	MaxBytes int
+	// UrgentBytes is how many waiting bytes are urgent, findings or not; 0: none.
+	UrgentBytes int
+
+	once   sync.Once
+	urgent chan struct{} // a token: something urgent waits
+	turn   chan struct{} // a token: held by the one flush
+
+	mu     sync.Mutex
+	queues [classes]queue
+	bytes  int // waiting and in flight
+	flying int // items in flight
+	seq    uint64
+	made   uint64
+	sent   uint64
+	lost   map[string]uint64
+	closed bool
+
+	lastMu sync.Mutex // held while Last sends
+}
+
+func (p *Pipeline) ready() {
+	p.once.Do(func() {
+		p.urgent = make(chan struct{}, 1)
+		p.turn = make(chan struct{}, 1)
+	})
+}
+
+// Add stamps, masks and queues r, and sets its ID, Seq and Time where they are
+// empty. It never blocks: where there is no room, less important records are
+// dropped for it, oldest first, a finding is kept without its event, and what
+// still does not fit is dropped; each is counted. r must not change meanwhile
+// and is not kept.
+func (p *Pipeline) Add(r *record.Record) {
+	p.ready()
+	if p.Stamp != nil {
+		p.Stamp(r)
+	}
+	p.mu.Lock()
+	p.made++
+	p.seq++
+	r.Seq = p.seq
+	p.mu.Unlock()
+	complete(r)
+
+	if p.enqueue(p.item(r)) {
+		return
+	}
+	if r.Kind.Finding() {
+		r.DropEvent()
+		if p.enqueue(p.item(r)) {
+			return
+		}
+	}
+	p.lose(r.Kind)
+}
+
+// complete fills what every record must have.
+func complete(r *record.Record) {
+	r.Schema, r.VendorProduct = record.Schema, record.VendorProduct
+	if r.ID == "" {
+		r.ID = record.NewID()
+	}
+	if r.Time.IsZero() {
+		r.Time = time.Now()
+	}
+}
+
+// item encodes r. An Item without JSON could not be encoded.
+func (p *Pipeline) item(r *record.Record) Item {
+	it := Item{ID: r.ID, Kind: r.Kind, Time: r.Time, Host: r.FunctionName, Region: r.Region}
+	if text, err := encode(r, p.Mask); err == nil {
+		it.JSON = record.Shorten(text, maxItemBytes)
+	}
+	return it
+}
+
+// enqueue reports whether it is taken care of.
+func (p *Pipeline) enqueue(it Item) bool {
+	if it.JSON == nil {
+		return false
+	}
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return p.resort(&it)
+	}
+	defer p.mu.Unlock()
+	c := classOf(it.Kind)
+	if !p.makeRoom(it.size(), c) {
+		return false
+	}
+	it.order = p.made
+	p.queues[c].push(it)
+	p.bytes += it.size()
+	if c >= attacks || p.UrgentBytes > 0 && p.bytes >= p.UrgentBytes {
+		signal(p.urgent)
+	}
+	return true
+}
+
+// makeRoom drops the oldest items of classes below c until size more bytes fit.
+// It drops nothing where that would not be enough.
+func (p *Pipeline) makeRoom(size int, c class) bool {
+	limit := p.MaxBytes
+	if limit == 0 {
+		limit = defaultMaxBytes
+	}
+	droppable := 0
+	for low := range c {
+		droppable += p.queues[low].bytes
+	}
+	if p.bytes-droppable+size > limit {
+		return false
+	}
+	for low := range c {
+		for q := &p.queues[low]; q.len() > 0 && p.bytes+size > limit; {
+			it := q.pop()
+			p.bytes -= it.size()
+			p.countLost(it.Kind)
+		}
+	}
+	return true
+}
+
+// Urgent receives when a finding or a health record waits, or UrgentBytes are
+// reached. One receive may stand for several records.
+func (p *Pipeline) Urgent() <-chan struct{} {
+	p.ready()
+	return p.urgent
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it is already known
+	}
+}
+
+// ErrStuck is returned by Flush for a Sink that neither takes records nor says
+// why.
+var ErrStuck = errors.New("telemetry: the sink takes nothing")
+
+// Flush offers what waits at the time of the call to the Sink, findings first,
+// then the rest in order. What the sink does not take stays queued. One flush
+// runs at a time; a second one waits for its turn, or for the end of ctx.
+func (p *Pipeline) Flush(ctx context.Context) error {
+	if p.Sink == nil {
+		return nil
+	}
+	p.ready()
+	select {
+	case p.turn <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for another flush: %w", ctx.Err())
+	}
+	defer func() { <-p.turn }()
+
+	p.mu.Lock()
+	last := p.made
+	p.mu.Unlock()
+	for {
+		batch := p.take(last)
+		if len(batch) == 0 {
+			return nil
+		}
+		n, err := p.Sink.Send(ctx, batch)
+		p.settle(batch, n)
+		if err != nil {
+			return fmt.Errorf("flushing: %w", err)
+		}
+		if n == 0 {
+			return ErrStuck
+		}
+	}
+}
+
+// take moves a batch of items up to the order number last into flight: findings
+// and health, or where there are none the rest.
+func (p *Pipeline) take(last uint64) []Item {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	batch := p.takeFrom(p.queues[attacks:], last)
+	if len(batch) == 0 {
+		batch = p.takeFrom(p.queues[:attacks], last)
+	}
+	p.flying += len(batch)
+	return batch
+}
+
+// takeFrom takes items from queues by their order.
+func (p *Pipeline) takeFrom(queues []queue, last uint64) []Item {
+	var batch []Item
+	for size := 0; len(batch) < batchItems; {
+		var next *queue
+		for i := range queues {
+			q := &queues[i]
+			if q.len() > 0 && q.front().order <= last && (next == nil || q.front().order < next.front().order) {
+				next = q
+			}
+		}
+		if next == nil {
+			break
+		}
+		size += next.front().size()
+		if size > batchBytes && len(batch) > 0 {
+			break
+		}
+		batch = append(batch, next.pop())
+	}
+	return batch
+}
