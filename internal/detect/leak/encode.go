@@ -1,0 +1,177 @@
+package leak
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"slices"
+	"unicode/utf8"
+)
+
+// pattern is one form of one secret.
+type pattern struct {
+	text   []byte
+	secret int      // index into Set.secrets
+	chain  []string // how the secret is encoded, outermost first; nil as it is
+}
+
+// forms are what a secret is expected in; a form that does not differ from one
+// before costs nothing. The inner name of a chain is applied first.
+var forms = [...]struct {
+	chain  []string
+	encode []func([]byte) [][]byte // outermost first
+}{
+	{nil, nil},
+	{[]string{"url"}, []func([]byte) [][]byte{urls}},
+	{[]string{"json"}, []func([]byte) [][]byte{jsons}},
+	{[]string{"url", "url"}, []func([]byte) [][]byte{urls, urls}},
+	{[]string{"url", "json"}, []func([]byte) [][]byte{urls, jsons}},
+	{[]string{"base64"}, []func([]byte) [][]byte{base64s}},
+	{[]string{"base64", "json"}, []func([]byte) [][]byte{base64s, jsons}},
+	{[]string{"url", "base64"}, []func([]byte) [][]byte{urls, base64s}},
+	{[]string{"hex"}, []func([]byte) [][]byte{hexes}},
+}
+
+// patternsOf returns every form of every secret that is long enough, without
+// duplicates.
+func patternsOf(secrets []Secret) []pattern {
+	var patterns []pattern
+	seen := make(map[string]bool)
+	for i := range secrets {
+		if len(secrets[i].Value) < minSecret {
+			continue
+		}
+		for _, f := range &forms {
+			for _, text := range apply(f.encode, secrets[i].Value) {
+				if len(text) >= minSecret && !seen[string(text)] {
+					seen[string(text)] = true
+					patterns = append(patterns, pattern{text: text, secret: i, chain: f.chain})
+				}
+			}
+		}
+	}
+	return patterns
+}
+
+// apply encodes v by the last of encode first.
+func apply(encode []func([]byte) [][]byte, v []byte) [][]byte {
+	texts := [][]byte{v}
+	for _, e := range slices.Backward(encode) {
+		var next [][]byte
+		for _, t := range texts {
+			next = append(next, e(t)...)
+		}
+		texts = next
+	}
+	return texts
+}
+
+// lowered returns patterns in lower case.
+func lowered(patterns []pattern) []pattern {
+	out := make([]pattern, 0, len(patterns))
+	seen := make(map[string]bool)
+	for _, p := range patterns {
+		p.text = bytes.ToLower(p.text)
+		if !seen[string(p.text)] {
+			seen[string(p.text)] = true
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// urlSafe are the characters beside letters and digits that encoders leave as
+// they are: RFC 3986 and Go; Java and browsers' forms; encodeURIComponent;
+// Python's quote; encodeURI.
+var urlSafe = [...]string{"-_.~", "-_.*", "-_.!~*'()", "-_.~/", "-_.!~*'();,/?:@&=+$#"}
+
+// urls percent-encodes v as the common encoders do.
+func urls(v []byte) [][]byte {
+	var out [][]byte
+	for _, digits := range [...]string{"0123456789ABCDEF", "0123456789abcdef"} {
+		for _, safe := range urlSafe {
+			e := percent(v, digits, func(c byte) bool { return alphanumeric(c) || bytes.IndexByte([]byte(safe), c) >= 0 })
+			out = append(out, e)
+			if bytes.IndexByte(v, ' ') >= 0 {
+				out = append(out, bytes.ReplaceAll(e, []byte("%20"), []byte("+")))
+			}
+		}
+		out = append(out, percent(v, digits, func(byte) bool { return false }))
+	}
+	return out
+}
+
+func alphanumeric(c byte) bool {
+	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+}
+
+func percent(v []byte, digits string, safe func(byte) bool) []byte {
+	out := make([]byte, 0, 3*len(v))
+	for _, c := range v {
+		if safe(c) {
+			out = append(out, c)
+		} else {
+			out = append(out, '%', digits[c>>4], digits[c&15])
+		}
+	}
+	return out
+}
+
+// jsons escapes v as the inside of a JSON string: the least that must be, with
+// \/, with <, > and & as \u003c (encoding/json), and in ASCII throughout (Python).
+func jsons(v []byte) [][]byte {
+	return [][]byte{
+		jsonEscape(v, "", false, false), jsonEscape(v, "", true, false),
+		jsonEscape(v, "<>&", false, false), jsonEscape(v, "", false, true),
+	}
+}
+
+func jsonEscape(v []byte, extra string, slash, ascii bool) []byte {
+	const short = "\bb\ff\nn\rr\tt\"\"\\\\"
+	var out []byte
+	for i := 0; i < len(v); {
+		c := v[i]
+		r, n := utf8.DecodeRune(v[i:])
+		k := bytes.IndexByte([]byte(short), c)
+		switch {
+		case k >= 0 && k%2 == 0:
+			out = append(out, '\\', short[k+1])
+		case c == '/' && slash:
+			out = append(out, `\/`...)
+		case c < ' ' || bytes.IndexByte([]byte(extra), c) >= 0:
+			out = appendU16(out, rune(c))
+		case ascii && n > 1 && r < 0x10000:
+			out = appendU16(out, r)
+		default:
+			out = append(out, v[i:i+n]...)
+		}
+		i += n
+	}
+	return out
+}
+
+func appendU16(dst []byte, r rune) []byte {
+	const digits = "0123456789abcdef"
+	return append(dst, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
+}
+
+// base64s returns what of v's base64 does not depend on its neighbours, for each
+// of the three ways in which v may lie across groups of three bytes, in the
+// standard and in the URL alphabet.
+func base64s(v []byte) [][]byte {
+	var out [][]byte
+	for _, enc := range [...]*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		for k := range 3 {
+			padded := append(make([]byte, k, k+len(v)), v...)
+			text := enc.AppendEncode(nil, padded)
+			out = append(out, text[(8*k+5)/6:8*len(padded)/6])
+		}
+	}
+	return out
+}
+
+// hexes returns v in hex, in both cases.
+func hexes(v []byte) [][]byte {
+	lower := hex.AppendEncode(nil, v)
+	return [][]byte{lower, bytes.ToUpper(lower)}
+}

@@ -1,0 +1,121 @@
+package leak_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"net/url"
+	"strings"
+	"testing"
+
+	"gatehouse/internal/detect"
+)
+
+// stream writes text to sc in pieces whose lengths cuts gives in turn, and returns
+// what was cleared and the finding.
+func stream(sc detect.Scanner, text, cuts []byte) (cleared []byte, f *detect.Finding) {
+	waiting := 0 // bytes of text written and not cleared
+	at := 0
+	for i := 0; at < len(text); i++ {
+		n := len(text) - at
+		if len(cuts) > 0 {
+			n = min(n, 1+int(cuts[i%len(cuts)]))
+		}
+		var c int
+		c, f = sc.Write(text[at : at+n])
+		if f != nil {
+			return cleared, f
+		}
+		from := at - waiting
+		at += n
+		waiting += n - c
+		cleared = append(cleared, text[from:from+c]...)
+	}
+	if f = sc.Close(); f == nil {
+		cleared = append(cleared, text[at-waiting:]...)
+	}
+	return cleared, f
+}
+
+func TestScannerHoldsBackOnlyABeginning(t *testing.T) {
+	sc := set().Scanner(nil)
+	steps := []struct {
+		write   string
+		cleared int
+		found   bool
+	}{
+		{"hello ", 6, false},
+		{awsKey[:7], 7, false}, // too short to be worth waiting for
+		{awsKey[7:20], 0, false},
+		{"!", 14, false}, // no secret after all
+		{"x" + awsKey[:30], 1, false},
+		{awsKey[30:], 0, true},
+	}
+	for _, st := range steps {
+		cleared, f := sc.Write([]byte(st.write))
+		if cleared != st.cleared || (f != nil) != st.found {
+			t.Errorf("Write(%q) = %d, %v, want %d, found %v", st.write, cleared, f, st.cleared, st.found)
+		}
+	}
+	if cleared, f := sc.Write([]byte("more")); cleared != 0 || f == nil {
+		t.Errorf("Write after a finding = %d, %v, want 0 and the finding", cleared, f)
+	}
+}
+
+func TestScannerAllows(t *testing.T) {
+	sc := set().Scanner(func(name string) bool { return name == "AWS_SECRET_ACCESS_KEY" })
+	if n, f := sc.Write([]byte("k=" + awsKey)); f != nil || n != len(awsKey)+2 {
+		t.Errorf("Write of an allowed secret = %d, %+v", n, f)
+	}
+	if _, f := sc.Write([]byte(" " + password)); f == nil || f.Object != "DB" {
+		t.Errorf("Write of the other secret = %+v", f)
+	}
+}
+
+func TestScannerFold(t *testing.T) {
+	host := []byte(strings.ToLower(strings.NewReplacer("/", "", "+", "").Replace(awsKey)) + ".evil.test")
+	if _, f := set().ScannerFold(nil).Write(host); f != nil {
+		t.Errorf("a name without the key's marks was found: %+v", f)
+	}
+	host = []byte(strings.ToLower(base64.RawURLEncoding.EncodeToString([]byte(awsKey))) + ".evil.test")
+	if _, f := set().ScannerFold(nil).Write(host); f == nil {
+		t.Error("the key in base64 in lower case was not found")
+	}
+	if _, f := set().Scanner(nil).Write(host); f != nil {
+		t.Errorf("the plain scanner folds case: %+v", f)
+	}
+}
+
+// leakForms are what FuzzScanner plants.
+var leakForms = []string{
+	awsKey, password, url.QueryEscape(awsKey), url.QueryEscape(password),
+	base64.StdEncoding.EncodeToString([]byte("x" + awsKey + "z")), awsKey[:25], awsKey[:9],
+}
+
+// FuzzScanner holds a stream, however it is cut, to the one-shot verdict, and
+// holds what was cleared to less than eight bytes of a secret that completes.
+func FuzzScanner(f *testing.F) {
+	f.Add([]byte("hello "), uint8(0), []byte(" world"), []byte{3})
+	f.Add([]byte(awsKey[:12]), uint8(2), []byte("AAAA"), []byte{0})
+	f.Add([]byte(awsKey[:39]), uint8(4), []byte(awsKey), []byte{7, 1, 30})
+	s := set()
+	f.Fuzz(func(t *testing.T, before []byte, which uint8, after, cuts []byte) {
+		text := bytes.Join([][]byte{before, []byte(leakForms[int(which)%len(leakForms)]), after}, nil)
+		want := s.Find(text)
+		cleared, got := stream(s.Scanner(nil), text, cuts)
+		if (want == nil) != (got == nil) {
+			t.Fatalf("stream of %q cut by %v = %v, one shot %v", text, cuts, got, want)
+		}
+		if want == nil {
+			if !bytes.Equal(cleared, text) {
+				t.Fatalf("cleared %q of %q", cleared, text)
+			}
+			return
+		}
+		if got.Object != want.Object || got.MatchOffset != want.MatchOffset {
+			t.Fatalf("stream of %q cut by %v = %s at %d, one shot %s at %d", text, cuts, got.Object, got.MatchOffset, want.Object, want.MatchOffset)
+		}
+		if !bytes.HasPrefix(text, cleared) || len(cleared) > want.MatchOffset+7 {
+			t.Fatalf("cleared %d bytes, the secret begins at %d", len(cleared), want.MatchOffset)
+		}
+	})
+}
