@@ -20,7 +20,7 @@ func encode(r *record.Record, mask func(string) string) ([]byte, error) {
 	if clean && bytes.IndexByte(out, '\\') < 0 {
 		return out, nil // the common case: one look
 	}
-	out = maskStrings(out, mask)
+	out = maskStrings(out, 0, mask)
 	if clean || r.EventBase64 == "" && unchanged(out, mask) {
 		return out, nil
 	}
@@ -34,7 +34,7 @@ func encode(r *record.Record, mask func(string) string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return maskStrings(out, mask), nil
+	return maskStrings(out, 0, mask), nil
 }
 
 func unchanged(text []byte, mask func(string) string) bool {
@@ -45,7 +45,7 @@ func unchanged(text []byte, mask func(string) string) bool {
 // maskRaw masks raw's text. Where that touches more than its strings, the result
 // is a JSON string that shows the text.
 func maskRaw(raw json.RawMessage, mask func(string) string) json.RawMessage {
-	raw = maskStrings(raw, mask)
+	raw = maskStrings(raw, 1, mask)
 	masked := mask(string(raw))
 	if masked == string(raw) {
 		return raw
@@ -69,12 +69,24 @@ func maskBase64(s string, mask func(string) string) string {
 	return base64.StdEncoding.EncodeToString([]byte(masked))
 }
 
-// maskStrings applies mask to every string of the JSON text src, keys of the
-// outermost object excepted. It returns src itself where nothing changed. src is
-// valid JSON.
-func maskStrings(src []byte, mask func(string) string) []byte {
+// made reports whether the member called key of a record holds only what
+// Gatehouse made: a mask that found a secret in it would destroy it.
+func made(key string) bool {
+	switch key {
+	case "id", "kind", "time", "sandbox_id", "policy_hash", "event_sha256", "fingerprint":
+		return true
+	}
+	return false
+}
+
+// maskStrings applies mask to every string of the JSON text src, except the names
+// of the outermost object's members and what made says. It returns src itself
+// where nothing changed. src is valid JSON that stands depth levels deep: 0 is a
+// record, 1 a part of it.
+func maskStrings(src []byte, depth int, mask func(string) string) []byte {
 	var out []byte
-	depth, kept := 0, 0
+	var member string
+	kept := 0
 	for i := 0; i < len(src); i++ {
 		switch src[i] {
 		case '{', '[':
@@ -82,12 +94,19 @@ func maskStrings(src []byte, mask func(string) string) []byte {
 		case '}', ']':
 			depth--
 		case '"':
-			end := stringEnd(src, i)
-			if masked, changed := maskString(src[i:end], mask); changed && !(depth == 1 && isKey(src[end:])) {
-				out = append(append(out, src[kept:i]...), masked...)
+			start, end := i, stringEnd(src, i)
+			i = end - 1
+			if depth == 1 && isKey(src[end:]) {
+				member = string(src[start+1 : end-1])
+				continue
+			}
+			if depth == 1 && made(member) {
+				continue
+			}
+			if masked, changed := maskString(src[start:end], mask); changed {
+				out = append(append(out, src[kept:start]...), masked...)
 				kept = end
 			}
-			i = end - 1
 		}
 	}
 	if kept == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -110,10 +111,24 @@ func complete(r *record.Record) {
 // item encodes r. An Item without JSON could not be encoded.
 func (p *Pipeline) item(r *record.Record) Item {
 	it := Item{ID: r.ID, Kind: r.Kind, Time: r.Time, Host: r.FunctionName, Region: r.Region}
+	if len(r.Message) > maxItemBytes {
+		r = p.cutMessage(r)
+	}
 	if text, err := encode(r, p.Mask); err == nil {
 		it.JSON = record.Shorten(text, maxItemBytes)
 	}
 	return it
+}
+
+// cutMessage returns r with a line that no Lambda would send cut to a size that
+// is worth encoding. It is masked before the cut could halve a secret.
+func (p *Pipeline) cutMessage(r *record.Record) *record.Record {
+	c := *r
+	if p.Mask != nil {
+		c.Message = p.Mask(c.Message)
+	}
+	c.Message, c.Truncated = strings.ToValidUTF8(c.Message[:min(len(c.Message), maxItemBytes/8)], "")+"…", true
+	return &c
 }
 
 // enqueue reports whether it is taken care of.

@@ -97,9 +97,11 @@ func (p *Pipeline) resort(it *Item) bool {
 	if p.Last == nil || !it.Kind.Finding() {
 		return false
 	}
+	again := *it
+	again.Rejected = ""
 	p.lastMu.Lock()
 	// Last writes to the function's log, which no deadline bounds.
-	n, err := p.Last.Send(context.Background(), []Item{*it})
+	n, err := p.Last.Send(context.Background(), []Item{again})
 	p.lastMu.Unlock()
 	if err != nil || n != 1 {
 		return false

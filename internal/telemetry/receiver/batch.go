@@ -12,8 +12,11 @@ import (
 	"gatehouse/internal/record"
 )
 
-// errNotArray is the error of a body that is JSON and not a batch.
-var errNotArray = errors.New("receiver: the body is not an array")
+// Errors of a body that is JSON and not a batch.
+var (
+	errNotArray = errors.New("receiver: the body is not an array")
+	errTooMany  = errors.New("receiver: too many events in one batch")
+)
 
 // batch is one POST on its way.
 type batch struct {
@@ -53,7 +56,10 @@ func (b *batch) read(body io.Reader) error {
 	if t != json.Delim('[') {
 		return errNotArray
 	}
-	for d.More() {
+	for n := 0; d.More(); n++ {
+		if n == maxEvents {
+			return errTooMany
+		}
 		var raw json.RawMessage
 		if err := d.Decode(&raw); err != nil {
 			return err

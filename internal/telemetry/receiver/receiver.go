@@ -21,6 +21,8 @@ const (
 	// maxBody bounds a batch, in bytes. Lambda sends at most twice the 1 MiB that
 	// a subscription can ask for, and metadata.
 	maxBody = 4 << 20
+	// maxEvents bounds the events of a batch; a subscription can ask for 10,000.
+	maxEvents = 20_000
 	// maxBatches bounds the batches that are read at once. Lambda sends one after
 	// the other.
 	maxBatches = 4
@@ -105,19 +107,20 @@ func (rc *Receiver) take(body io.Reader) (status int) {
 			status = http.StatusOK
 		}
 	}()
-	limited := &io.LimitedReader{R: body, N: maxBody}
+	wire := &watched{Reader: body}
+	limited := &io.LimitedReader{R: wire, N: maxBody}
 	err := b.read(limited)
 	rc.count(func(s *Stats) { s.Batches++ })
 	b.signal()
 	switch {
 	case err == nil:
-	case limited.N <= 0:
-		rc.count(func(s *Stats) { s.TooLarge++ })
-	case isSyntax(err):
-		rc.count(func(s *Stats) { s.Unreadable++ })
-	default:
+	case wire.err != nil:
 		rc.count(func(s *Stats) { s.Broken++ })
 		return http.StatusInternalServerError
+	case limited.N <= 0:
+		rc.count(func(s *Stats) { s.TooLarge++ })
+	default:
+		rc.count(func(s *Stats) { s.Unreadable++ })
 	}
 	return http.StatusOK
 }
@@ -128,10 +131,17 @@ func (rc *Receiver) count(f func(*Stats)) {
 	f(&rc.stats)
 }
 
-// isSyntax tells JSON that is wrong from a connection that broke.
-func isSyntax(err error) bool {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	return errors.Is(err, errNotArray) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.As(err, &syntax) || errors.As(err, &kind)
+// watched keeps the error of a connection, which a JSON decoder would confuse
+// with JSON that is cut off.
+type watched struct {
+	io.Reader
+	err error
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.err = err
+	}
+	return n, err
 }
