@@ -1,0 +1,252 @@
+package egress
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"gatehouse/internal/proxy"
+)
+
+// newServer makes the server for the proxy's own connections, or for decrypted
+// ones. It has no timeouts: they would run out while the sandbox is frozen, and
+// the only client is the function, whose connections MaxFlows bounds.
+func (p *Proxy) newServer(h http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true) // after ALPN only: on decrypted connections
+	return &http.Server{
+		Handler:        h,
+		MaxHeaderBytes: MaxHeader,
+		Protocols:      protocols,
+		ErrorLog:       log.New(io.Discard, "", 0), // the connection record says it
+		ConnContext:    keepClient,
+		ConnState:      followState,
+	}
+}
+
+type clientKey struct{}
+
+func keepClient(ctx context.Context, c net.Conn) context.Context {
+	switch c := c.(type) {
+	case *client:
+		return context.WithValue(ctx, clientKey{}, c)
+	case *tls.Conn: // HTTP/2: net/http wants to see the TLS connection itself
+		if under, ok := c.NetConn().(*plainside); ok {
+			return context.WithValue(ctx, clientKey{}, &client{Conn: c, p: under.f.p, inspected: under.f})
+		}
+	}
+	return ctx
+}
+
+func clientOf(ctx context.Context) *client {
+	c, _ := ctx.Value(clientKey{}).(*client)
+	return c
+}
+
+func followState(c net.Conn, s http.ConnState) {
+	if c, ok := c.(*client); ok && (s == http.StateNew || s == http.StateIdle) {
+		c.expectHead()
+	}
+}
+
+// listener hands out clients.
+type listener struct {
+	net.Listener
+	p *Proxy
+}
+
+func (l listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &client{Conn: c, p: l.p}, nil
+}
+
+// client is a connection of the function to us, or, decrypted, to its target. It
+// watches what net/http does with it: which request heads come in, and whether
+// net/http refuses one by itself.
+type client struct {
+	net.Conn
+	p         *Proxy
+	inspected *flow // the decrypted connection's flow; nil on the proxy's own
+
+	handled atomic.Bool            // a handler has the present request
+	reason  atomic.Pointer[string] // for the next 403
+
+	mu    sync.Mutex
+	head  headScan
+	plain []*flow // at most maxPlain, last used last
+}
+
+func (c *client) expectHead() {
+	c.handled.Store(false)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.head = headScan{armed: true}
+}
+
+// ambiguous reports whether it is unclear where the present request ends.
+func (c *client) ambiguous() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.head.ambiguous()
+}
+
+func (c *client) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if !c.handled.Load() {
+		c.mu.Lock()
+		c.head.scan(b[:n])
+		c.mu.Unlock()
+	}
+	return n, err
+}
+
+var forbidden = []byte("HTTP/1.1 403 Forbidden\r\n")
+
+// Write sends b. It notices an error that net/http answers before any handler
+// runs, and puts our reason phrase into a refusal, which net/http cannot.
+func (c *client) Write(b []byte) (int, error) {
+	if !c.handled.Load() {
+		c.malformed(b)
+		return c.Conn.Write(b)
+	}
+	reason := c.reason.Load()
+	if reason == nil || !bytes.HasPrefix(b, forbidden) {
+		return c.Conn.Write(b)
+	}
+	c.reason.Store(nil)
+	line := "HTTP/1.1 403 " + *reason + "\r\n"
+	n, err := c.Conn.Write(append([]byte(line), b[len(forbidden):]...))
+	return max(0, min(len(b), n-len(line)+len(forbidden))), err
+}
+
+// malformed records a request that net/http refused, answer being what it says.
+func (c *client) malformed(answer []byte) {
+	line, _, _ := bytes.Cut(answer, []byte("\r\n"))
+	_, status, ok := bytes.Cut(line, []byte(" "))
+	if !ok || len(status) == 0 || status[0] < '4' {
+		return
+	}
+	f := c.inspected
+	if f == nil {
+		f = c.p.newFlow(target{}, "http", c.p.off())
+		defer f.close()
+	}
+	f.refused(malformedRequest(string(status)))
+}
+
+// CloseWrite lets net/http end a connection without a reset.
+func (c *client) CloseWrite() error { return closeWrite(c.Conn) }
+
+func (c *client) Close() error {
+	c.endFlows()
+	return c.Conn.Close()
+}
+
+func (c *client) endFlows() {
+	c.mu.Lock()
+	flows := c.plain
+	c.plain = nil
+	c.mu.Unlock()
+	for _, f := range flows {
+		f.close()
+	}
+}
+
+// early is a hijacked connection with what net/http had read of it already.
+type early struct {
+	net.Conn
+	read []byte
+}
+
+// hijack takes the connection from net/http, without losing a byte.
+func hijack(w http.ResponseWriter) (*early, error) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, err
+	}
+	e := &early{Conn: conn}
+	if c, ok := conn.(*client); ok {
+		c.endFlows()
+		e.Conn = c.Conn
+	}
+	e.read = buffered(rw.Reader)
+	return e, nil
+}
+
+func buffered(r *bufio.Reader) []byte {
+	held, _ := r.Peek(r.Buffered()) // no error: that much is there
+	return bytes.Clone(held)
+}
+
+func (e *early) Read(b []byte) (int, error) {
+	if len(e.read) == 0 {
+		return e.Conn.Read(b)
+	}
+	n := copy(b, e.read)
+	e.read = e.read[n:]
+	return n, nil
+}
+
+// CloseWrite ends what is sent and leaves what is received.
+func (e *early) CloseWrite() error { return closeWrite(e.Conn) }
+
+// closeWrite half-closes c, or closes it where half is not to be had.
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Close()
+}
+
+// handover is the listener of the inner server: connections come by hand.
+type handover struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newHandover() *handover {
+	return &handover{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+// give passes c on, and reports whether there was still somebody to take it.
+func (h *handover) give(c net.Conn) bool {
+	select {
+	case h.conns <- c:
+		return true
+	case <-h.done:
+		return false
+	}
+}
+
+func (h *handover) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (h *handover) Close() error {
+	h.once.Do(func() { close(h.done) })
+	return nil
+}
+
+func (h *handover) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+// reasonPhrase is the status text of a refusal (docs: names that customers see).
+func reasonPhrase(v proxy.Verdict) string {
+	return "Forbidden gatehouse " + v.Rule + " " + v.Incident
+}

@@ -1,0 +1,201 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/elazarl/goproxy"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/proxy"
+)
+
+// onConnect is the hook for CONNECT: up to the dial everything happens here, so
+// that a refusal is still an HTTP response.
+func (p *Proxy) onConnect(_ string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAction, string) {
+	x := exchangeOf(ctx.Req.Context())
+	if x.inspected() {
+		ctx.Resp = answer(ctx.Req, http.StatusNotImplemented, "gatehouse: no CONNECT inside an inspected connection; bypass this host")
+		return reject, ""
+	}
+	f, upstream, resp := x.connect(ctx.Req)
+	if resp != nil {
+		ctx.Resp = resp
+		return reject, ""
+	}
+	minor := ctx.Req.ProtoMinor
+	return &goproxy.ConnectAction{
+		Action: goproxy.ConnectHijack,
+		Hijack: func(_ *http.Request, c net.Conn, _ *goproxy.ProxyCtx) { f.serve(c, upstream, minor) },
+	}, ""
+}
+
+var reject = &goproxy.ConnectAction{Action: goproxy.ConnectReject}
+
+// connect opens the flow that r asks for and dials its target. Without a
+// connection it returns what to answer.
+func (x *exchange) connect(r *http.Request) (*flow, net.Conn, *http.Response) {
+	asked := r.URL.Host
+	if asked == "" {
+		asked = r.Host
+	}
+	t, err := parseTarget(asked, 443)
+	if err != nil || x.client.ambiguous() {
+		return nil, nil, x.malformed(r)
+	}
+	f := x.newFlow(t, "connect")
+	if err := f.admit(); err != nil {
+		f.failed(err.Error())
+		f.close()
+		return nil, nil, answer(r, http.StatusServiceUnavailable, "gatehouse: "+err.Error())
+	}
+	x.f = f
+	upstream, err := f.open(r.Context(), asked)
+	if err != nil {
+		resp := x.failure(r, err)
+		f.close()
+		return nil, nil, resp
+	}
+	return f, upstream, nil
+}
+
+// open takes a CONNECT for f from the host rules to the dial.
+func (f *flow) open(ctx context.Context, asked string) (net.Conn, error) {
+	inspect := f.mayInspect()
+	t := f.learn(func(t *detect.Target) { t.Decrypted = inspect })
+	if v := f.decide(&detect.Observation{Kind: detect.KindConnect, Target: t}); v.Action.Blocks() {
+		return nil, &refusal{v}
+	}
+	if v, found := f.scan(t, f.target.host, "host", asked); found && v.Action.Blocks() {
+		return nil, &refusal{v}
+	}
+	c, err := f.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !f.keep(c) {
+		return nil, errClosed
+	}
+	return c, nil
+}
+
+// serve has both ends of a tunnel, and returns when it is over.
+func (f *flow) serve(c, upstream net.Conn, minor int) {
+	defer f.close()
+	defer f.p.recover(f.cut)
+	if !f.keep(c) {
+		return
+	}
+	ok := "HTTP/1." + strconv.Itoa(minor) + " 200 Connection established\r\n\r\n"
+	if _, err := c.Write([]byte(ok)); err != nil {
+		f.failed("the client left")
+		return
+	}
+	e, ok2 := c.(*early)
+	if !ok2 {
+		e = &early{Conn: c}
+	}
+	if f.quiet {
+		f.tunnel(f.startDown(e.Conn, upstream), e.Conn, upstream, e.read)
+		return
+	}
+	f.watch(e, upstream)
+}
+
+// watch looks at what the client says first, and then lets the bytes through or
+// inspects them. What the server says passes all the while: it may be the one
+// that speaks first.
+func (f *flow) watch(c *early, upstream net.Conn) {
+	down := f.startDown(c.Conn, upstream)
+	h, err := readHello(c.Conn, c.read)
+	if err != nil && len(h.raw) == 0 { // the client said nothing
+		f.finish(down, c.Conn, upstream, err)
+		return
+	}
+	v := f.judgeHello(h)
+	if v.Action.Blocks() {
+		f.count(func(n *proxy.Counters) { n.Refused++ })
+		f.alert(down, c.Conn, upstream, alertAccessDenied)
+		return
+	}
+	if f.wantsInspection(h) && down.interrupt() {
+		f.inspect(c.Conn, upstream, h)
+		return
+	}
+	f.count(func(n *proxy.Counters) { n.Tunnelled++ })
+	f.tunnel(down, c.Conn, upstream, h.raw)
+}
+
+// judgeHello holds the server name to the rules. A ClientHello that is broken or
+// late hides it, and is refused where refusing is on.
+func (f *flow) judgeHello(h hello) proxy.Verdict {
+	if !h.isTLS {
+		return proxy.Verdict{Action: proxy.Allow}
+	}
+	if !h.complete {
+		v := f.p.ownVerdict("egress.malformed-hello", "begins like TLS and is no ClientHello of at most 64 KiB within 5 s", false)
+		f.note(v)
+		return v
+	}
+	t := f.learn(func(t *detect.Target) {
+		t.SNI, t.TLSVersion, t.ALPN = h.sni, h.version, strings.Join(h.alpn, ",")
+	})
+	if v, found := f.scan(t, f.target.host, "sni", h.sni); found && v.Action.Blocks() {
+		return v
+	}
+	return f.decide(&detect.Observation{Kind: detect.KindClientHello, Target: t})
+}
+
+// alert refuses a client after the 200.
+func (f *flow) alert(down *downward, c, upstream net.Conn, alert byte) {
+	_ = upstream.Close() // nothing was sent there
+	<-down.done
+	writeAlert(c, alert)
+}
+
+// downward copies from the server to the client.
+type downward struct {
+	upstream net.Conn
+	done     chan struct{}
+	n        int64
+	err      error
+}
+
+// startDown starts to copy. Owner: whoever waits for done; it ends with either
+// connection, or by interrupt.
+func (f *flow) startDown(c, upstream net.Conn) *downward {
+	d := &downward{upstream: upstream, done: make(chan struct{})}
+	go func() {
+		defer close(d.done)
+		defer f.p.recover(f.cut)
+		d.n, d.err = io.Copy(c, upstream)
+		f.tunnelled(&f.in, d.n)
+		switch {
+		case d.err == nil:
+			_ = closeWrite(c) // the client may have left
+		case !errors.Is(d.err, os.ErrDeadlineExceeded):
+			f.cut()
+		}
+	}()
+	return d
+}
+
+// interrupt stops copying, and reports whether nothing had come: then the server
+// waits for the client, as with TLS. Otherwise it has already spoken, or ended.
+func (d *downward) interrupt() bool {
+	select {
+	case <-d.done:
+		return false
+	default:
+	}
+	_ = d.upstream.SetReadDeadline(past) // an error shows in the copy
+	<-d.done
+	_ = d.upstream.SetReadDeadline(never)
+	return d.n == 0 && errors.Is(d.err, os.ErrDeadlineExceeded)
+}

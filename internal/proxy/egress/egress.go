@@ -1,0 +1,216 @@
+// Package egress is the gate for what goes out: an HTTP proxy on loopback that
+// the function's clients are pointed at. It takes CONNECT and plain HTTP, asks
+// the Guard at each step (host, address, server name, request, bytes), dials the
+// very address that was judged, and writes one connection record per connection.
+//
+// goproxy dispatches and copies; everything that decides is here: three hooks
+// (CONNECT, request, response), a transport per flow, one struct per flow.
+//
+// With TLS inspection, HTTP/1.1 and HTTP/2 are both served to the client, and
+// always the protocol that the server chose. Clients that bring a certificate of
+// their own, or that pin the server's, need the host in egress.inspect.bypass.
+//
+// What a verdict is belongs to package proxy, what a secret looks like to
+// detect/leak, what is reported to package telemetry.
+package egress
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/elazarl/goproxy"
+
+	"gatehouse/internal/proxy"
+)
+
+// Bounds of everything that a client can make us hold or wait for.
+const (
+	// DefaultMaxFlows keeps two descriptors per flow below Lambda's 1,024.
+	DefaultMaxFlows = 480
+	// MaxHello bounds what is buffered of a ClientHello, in bytes.
+	MaxHello = 64 << 10
+	// MaxHeader bounds a request's head, in bytes; net/http adds 4 KiB.
+	MaxHeader = 64 << 10
+	// MaxLeaves bounds the cache of certificates made for inspected hosts.
+	MaxLeaves = 256
+	// MaxRequests bounds the requests that one connection record lists.
+	MaxRequests = 64
+	// maxPlain bounds the hosts that one client connection keeps open at a time
+	// for plain HTTP.
+	maxPlain = 8
+
+	helloTimeout     = 5 * time.Second // from the ClientHello's first byte
+	dialTimeout      = 10 * time.Second
+	handshakeTimeout = 10 * time.Second
+)
+
+// Proxy is the egress proxy. Its fields are set before first use and not changed
+// after; its methods are safe for concurrent use.
+type Proxy struct {
+	// Guard judges. It may be nil only where Off always answers true.
+	Guard *proxy.Guard
+	// CA makes the authority for TLS inspection; it is asked at each inspected
+	// connection and should make it once. Nil never inspects.
+	CA func() (*CA, error)
+	// RootCAs are whom to trust upstream when inspecting; nil, or a nil answer,
+	// is the system's.
+	RootCAs func() *x509.CertPool
+	// Upstream returns the customer's own HTTP proxy for host, with userinfo where
+	// it wants a password. Nil, or a nil answer, dials directly. A name that goes
+	// through it is resolved there and not here, so that only literal addresses
+	// meet the address guard.
+	Upstream func(host string) *url.URL
+	// RuntimeAPI is the real Runtime API's host:port. Requests for it are relayed,
+	// unbounded in time, neither judged nor recorded.
+	RuntimeAPI string
+	// Resolve looks up a name; nil is net.DefaultResolver.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Off, asked at each connection, makes a mere tunnel of the proxy: nothing is
+	// judged and nothing recorded (GATEHOUSE=off). Nil is false.
+	Off func() bool
+	// MaxFlows bounds the open flows; more are answered 503. 0 is DefaultMaxFlows.
+	MaxFlows int
+
+	once      sync.Once
+	gate      *goproxy.ProxyHttpServer
+	server    *http.Server
+	inner     *http.Server // serves decrypted connections
+	decrypted *handover
+	recovered atomic.Int64
+
+	mu     sync.Mutex
+	closed bool
+	flows  map[*flow]struct{} // at most MaxFlows
+}
+
+// setUp makes what the literal left out.
+func (p *Proxy) setUp() {
+	p.once.Do(func() {
+		p.flows = make(map[*flow]struct{})
+		p.gate = goproxy.NewProxyHttpServer()
+		p.gate.Tr = &http.Transport{} // never used: each flow brings its own
+		p.gate.ConnectDial = nil      // nor this one, which reads the environment
+		p.gate.Logger = silent{}
+		p.gate.KeepHeader = true // clean takes hop-by-hop headers away itself
+		p.gate.NonproxyHandler = http.HandlerFunc(notProxy)
+		p.gate.OnRequest().HandleConnectFunc(p.onConnect)
+		p.gate.OnRequest().DoFunc(p.onRequest)
+		p.gate.OnResponse().DoFunc(p.onResponse)
+		p.server = p.newServer(http.HandlerFunc(p.ServeHTTP))
+		p.inner = p.newServer(http.HandlerFunc(p.serveDecrypted))
+		p.decrypted = newHandover()
+		go func() { _ = p.inner.Serve(p.decrypted) }() // owner: Shutdown, which closes the handover
+	})
+}
+
+// Serve takes connections from l until Shutdown. It returns nil then, else why
+// it could not go on.
+func (p *Proxy) Serve(l net.Listener) error {
+	p.setUp()
+	if err := p.server.Serve(listener{l, p}); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving egress: %w", err)
+	}
+	return nil
+}
+
+// ServeHTTP answers one request to the proxy.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.setUp()
+	x := &exchange{p: p, client: clientOf(r.Context())}
+	if x.client == nil { // not served by Serve: nothing outlives the request
+		x.client = &client{p: p}
+		defer x.client.endFlows()
+	}
+	x.serve(w, r)
+}
+
+// Shutdown stops accepting, waits for open flows until ctx ends, then closes and
+// reports those that are left. It returns ctx's error if there were any.
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	p.setUp()
+	err := p.server.Shutdown(ctx)
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	for _, f := range p.open() {
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			err = ctx.Err()
+			f.close()
+		}
+	}
+	_ = p.server.Close() // what Shutdown left, it has said already
+	_ = p.inner.Close()
+	return err
+}
+
+// CloseIdle closes upstream connections that carry nothing and reports what the
+// idle flows did so far. It is called before the sandbox freezes, because a
+// connection seldom survives that.
+func (p *Proxy) CloseIdle() {
+	for _, f := range p.open() {
+		f.rest()
+	}
+}
+
+// Active returns the number of open flows: tunnels, decrypted connections and
+// the hosts that clients of plain HTTP are connected to.
+func (p *Proxy) Active() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.flows)
+}
+
+// Recovered counts the panics that were recovered. Each cost one connection.
+func (p *Proxy) Recovered() int { return int(p.recovered.Load()) }
+
+func (p *Proxy) open() []*flow {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]*flow, 0, len(p.flows))
+	for f := range p.flows {
+		all = append(all, f)
+	}
+	return all
+}
+
+func (p *Proxy) off() bool { return p.Off != nil && p.Off() }
+
+func (p *Proxy) maxFlows() int {
+	if p.MaxFlows > 0 {
+		return p.MaxFlows
+	}
+	return DefaultMaxFlows
+}
+
+// recover is deferred in every goroutine that handles outside bytes. stop ends
+// what the panic left half done.
+func (p *Proxy) recover(stop func()) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	if r != http.ErrAbortHandler { //nolint:errorlint // panics carry the very value
+		p.recovered.Add(1)
+	}
+	stop()
+}
+
+func notProxy(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "gatehouse: this is a proxy; it wants CONNECT or an absolute http:// URL", http.StatusBadRequest)
+}
+
+// silent is goproxy's logger: what it would say is in the connection record.
+type silent struct{}
+
+func (silent) Printf(string, ...any) {}

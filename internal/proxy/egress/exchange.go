@@ -1,0 +1,140 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/proxy"
+)
+
+// exchange is one request to the proxy, or on a decrypted connection, and its
+// response.
+type exchange struct {
+	p      *Proxy
+	client *client
+	w      *responder
+	f      *flow
+	target detect.Target // the flow's, with this request's method, path and URL
+	hop    int           // its place among the record's requests; -1 when not listed
+	status int
+
+	blocked  atomic.Pointer[proxy.Verdict] // a leak in what was being sent
+	badBody  atomic.Bool                   // the client's body was not what it said
+	torn     atomic.Bool                   // the response ended before its end
+	answered bool                          // the upstream's response is on its way
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+func (x *exchange) inspected() bool { return x.client.inspected != nil }
+
+// serve lets goproxy handle r, with x at hand in the hooks. A panic, ours or the
+// one that says that a response is cut short, ends the connection: net/http
+// would make a complete response of it.
+func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
+	defer x.p.recover(func() {
+		x.done()
+		panic(http.ErrAbortHandler)
+	})
+	x.client.handled.Store(true)
+	x.w = &responder{ResponseWriter: w}
+	x.p.gate.ServeHTTP(x.w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
+	x.done()
+	if x.torn.Load() || x.answered && x.blocked.Load() != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// newFlow makes the flow for a request to t.
+func (x *exchange) newFlow(t target, via string) *flow {
+	relay, _ := parseTarget(x.p.RuntimeAPI, 80)
+	f := x.p.newFlow(t, via, t == relay || x.p.off())
+	if t != relay {
+		f.route()
+	}
+	return f
+}
+
+// malformed records a request that cannot be understood, and returns the answer.
+func (x *exchange) malformed(r *http.Request) *http.Response {
+	v := malformedRequest("400 Bad Request")
+	f := x.f
+	if f == nil {
+		f = x.p.newFlow(target{}, via(r), x.p.off())
+		defer f.close()
+	}
+	f.refused(v)
+	resp := answer(r, http.StatusBadRequest, v.Message())
+	resp.Header.Set("X-Gatehouse-Incident", v.Incident)
+	return resp
+}
+
+func via(r *http.Request) string {
+	if r.Method == http.MethodConnect {
+		return "connect"
+	}
+	return "http"
+}
+
+// failure turns why there is no response into one: 403 for a verdict, 400 for a
+// broken body, 504 and 502 for the upstream.
+func (x *exchange) failure(r *http.Request, err error) *http.Response {
+	var refused *refusal
+	switch {
+	case x.blocked.Load() != nil:
+		return x.refuse(r, *x.blocked.Load())
+	case errors.As(err, &refused):
+		return x.refuse(r, refused.verdict)
+	case x.badBody.Load():
+		return x.malformed(r)
+	case err == nil:
+		err = errors.New("no response")
+	}
+	x.f.failed(err.Error())
+	status := http.StatusBadGateway
+	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+		status = http.StatusGatewayTimeout
+	}
+	return answer(r, status, "gatehouse: "+err.Error())
+}
+
+// refuse answers 403 for v. After a leak the connection ends, too.
+func (x *exchange) refuse(r *http.Request, v proxy.Verdict) *http.Response {
+	x.f.count(func(c *proxy.Counters) { c.Refused++ })
+	phrase := reasonPhrase(v)
+	x.client.reason.Store(&phrase)
+	resp := answer(r, http.StatusForbidden, v.Message())
+	resp.Status = "403 " + phrase
+	resp.Header.Set("X-Gatehouse-Incident", v.Incident)
+	if len(v.Findings) > 0 {
+		resp.Header.Set("Connection", "close")
+	}
+	return resp
+}
+
+// answer is a response of our own to r.
+func answer(r *http.Request, status int, text string) *http.Response {
+	text += "\n"
+	return &http.Response{
+		StatusCode: status, Status: strconv.Itoa(status) + " " + http.StatusText(status),
+		ProtoMajor: 1, ProtoMinor: r.ProtoMinor, Request: r,
+		Header: http.Header{
+			"Content-Type":   {"text/plain; charset=utf-8"},
+			"Content-Length": {strconv.Itoa(len(text))},
+		},
+		ContentLength: int64(len(text)),
+		Body:          io.NopCloser(strings.NewReader(text)),
+	}
+}

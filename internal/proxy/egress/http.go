@@ -1,0 +1,278 @@
+package egress
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	"github.com/elazarl/goproxy"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/proxy"
+	"gatehouse/internal/record"
+)
+
+// onRequest is the hook for requests whose head we can read: plain HTTP, and
+// decrypted. Nothing of the request leaves before its head has been judged.
+func (p *Proxy) onRequest(r *http.Request, ctx *goproxy.ProxyCtx) (*http.Request, *http.Response) {
+	x := exchangeOf(r.Context())
+	if resp := x.admit(r); resp != nil {
+		return r, resp
+	}
+	ctx.RoundTripper = goproxy.RoundTripperFunc(func(r *http.Request, _ *goproxy.ProxyCtx) (*http.Response, error) {
+		return x.roundTrip(r)
+	})
+	return r, nil
+}
+
+// onResponse is the hook that answers where the upstream did not.
+func (p *Proxy) onResponse(resp *http.Response, ctx *goproxy.ProxyCtx) *http.Response {
+	if resp != nil {
+		return resp
+	}
+	return exchangeOf(ctx.Req.Context()).failure(ctx.Req, ctx.Error)
+}
+
+// admit judges r's head. It returns what to answer instead of sending r, or nil.
+func (x *exchange) admit(r *http.Request) *http.Response {
+	kind, resp := x.enter(r)
+	if resp != nil {
+		return resp
+	}
+	if x.client.ambiguous() {
+		resp := x.malformed(r)
+		resp.Header.Set("Connection", "close")
+		return resp
+	}
+	if v := x.judge(r, kind); v.Action.Blocks() {
+		return x.refuse(r, v)
+	}
+	if x.f.quiet {
+		clean(r)
+		return nil
+	}
+	clean(r)
+	if v, found := x.scanHead(r); found {
+		return x.refuse(r, v)
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		host := x.secretsFor(r)
+		r.Body = &guarded{src: r.Body, s: x.f.scanner(host, "body"), x: x, trailer: &r.Trailer, host: host}
+	}
+	return nil
+}
+
+// enter finds the flow of r, and says what kind of observation opens it.
+func (x *exchange) enter(r *http.Request) (detect.Kind, *http.Response) {
+	kind := detect.KindRequest
+	if x.inspected() {
+		x.f = x.client.inspected
+	} else {
+		t, err := parseTarget(r.URL.Host, 80)
+		if err != nil || r.URL.Scheme != "http" {
+			return 0, x.malformed(r)
+		}
+		f, fresh, err := x.plainFlow(t)
+		if err != nil {
+			return 0, answer(r, http.StatusServiceUnavailable, "gatehouse: "+err.Error())
+		}
+		x.f = f
+		if fresh {
+			kind = detect.KindConnect
+		}
+	}
+	x.target, x.hop = x.f.request(r)
+	return kind, nil
+}
+
+// plainFlow returns the flow of plain HTTP to t on this client connection.
+func (x *exchange) plainFlow(t target) (f *flow, fresh bool, err error) {
+	c := x.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.plain, func(f *flow) bool { return f.target == t && !f.isClosed() })
+	if i >= 0 {
+		f = c.plain[i]
+		c.plain = append(slices.Delete(c.plain, i, i+1), f)
+		return f, false, nil
+	}
+	f = x.newFlow(t, "http")
+	f.visible = true
+	if err := f.admit(); err != nil {
+		f.failed(err.Error())
+		f.close()
+		return nil, false, err
+	}
+	f.count(func(n *proxy.Counters) { n.Inspected++ })
+	if len(c.plain) == maxPlain {
+		c.plain[0].close()
+		c.plain = slices.Delete(c.plain, 0, 1)
+	}
+	c.plain = append(c.plain, f)
+	return f, true, nil
+}
+
+// judge holds r to the rules. A Host other than the one that the connection was
+// opened for is held to them, too.
+func (x *exchange) judge(r *http.Request, kind detect.Kind) proxy.Verdict {
+	v := x.f.decide(&detect.Observation{Kind: kind, Target: x.target})
+	asked, err := parseTarget(r.Host, x.f.target.port)
+	if v.Action.Blocks() || err != nil || asked.host == x.target.Host || asked.host == x.target.SNI {
+		return v
+	}
+	t := x.target
+	t.Host, t.SNI = asked.host, ""
+	return x.f.decide(&detect.Observation{Kind: detect.KindRequest, Target: t})
+}
+
+// maxURL bounds a URL in a record, in bytes; of a longer one only the origin is
+// shown, because a cut could leave half of a secret, which no mask would find.
+const maxURL = 8 << 10
+
+// request notes r in the record, and returns the target as r makes it known.
+func (f *flow) request(r *http.Request) (detect.Target, int) {
+	origin := "http://"
+	if f.via == "connect" {
+		origin = "https://"
+	}
+	origin += r.Host
+	shown := origin + r.URL.RequestURI()
+	if len(shown) > maxURL {
+		shown = origin[:min(len(origin), maxURL)] + "/…"
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.busy++
+	f.beginLocked()
+	t := f.known
+	t.Method, t.Path, t.URL, t.Decrypted = r.Method, r.URL.EscapedPath(), shown, true
+	if f.rec == nil {
+		return t, -1
+	}
+	f.rec.URL, f.rec.HTTPMethod = shown, r.Method
+	if len(f.rec.Requests) == MaxRequests {
+		return t, -1
+	}
+	f.rec.Requests = append(f.rec.Requests, record.Hop{Method: r.Method, URL: shown})
+	return t, len(f.rec.Requests) - 1
+}
+
+// done ends what request began. It may be called more than once.
+func (x *exchange) done() {
+	f := x.f
+	if f == nil || x.target.URL == "" {
+		return
+	}
+	x.target.URL = ""
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.busy--
+	if f.rec != nil && x.hop >= 0 && x.hop < len(f.rec.Requests) {
+		f.rec.Requests[x.hop].Status = x.status
+	}
+}
+
+func (f *flow) isClosed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.closed
+}
+
+// clean takes away what concerns only the connection between client and proxy
+// (RFC 9110, 7.6.1), and keeps net/http from adding anything of its own.
+func clean(r *http.Request) {
+	upgrade := upgradeOf(r.Header)
+	trailers := slices.ContainsFunc(r.Header["Te"], func(v string) bool { return hasToken(v, "trailers") })
+	cleanHeader(r.Header)
+	if upgrade != "" {
+		r.Header.Set("Connection", "Upgrade")
+		r.Header.Set("Upgrade", upgrade)
+	}
+	if trailers {
+		r.Header.Set("Te", "trailers")
+	}
+	if _, ok := r.Header["User-Agent"]; !ok {
+		r.Header["User-Agent"] = []string{""} // sends none
+	}
+	r.RequestURI = ""
+	r.Close = false
+}
+
+func cleanHeader(h http.Header) {
+	for _, list := range h["Connection"] {
+		for name := range strings.SplitSeq(list, ",") {
+			h.Del(textproto.TrimString(name))
+		}
+	}
+	for _, name := range []string{
+		"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade",
+	} {
+		h.Del(name)
+	}
+}
+
+func hasToken(list, token string) bool {
+	for item := range strings.SplitSeq(list, ",") {
+		if strings.EqualFold(textproto.TrimString(item), token) {
+			return true
+		}
+	}
+	return false
+}
+
+// upgradeOf returns the protocol that h asks to change to, or "".
+func upgradeOf(h http.Header) string {
+	if slices.ContainsFunc(h["Connection"], func(v string) bool { return hasToken(v, "upgrade") }) {
+		return h.Get("Upgrade")
+	}
+	return ""
+}
+
+// roundTrip sends r on its flow's own transport.
+func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
+	r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{Got1xxResponse: x.interim(r)}))
+	resp, err := x.f.roundTripper().RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	x.answered, x.status = true, resp.StatusCode
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return nil, x.upgrade(r, resp)
+	}
+	cleanHeader(resp.Header)
+	resp.Body = &received{resp.Body, x}
+	return resp, nil
+}
+
+// interim passes 1xx responses on, as httputil.ReverseProxy does.
+func (x *exchange) interim(r *http.Request) func(int, textproto.MIMEHeader) error {
+	return func(code int, header textproto.MIMEHeader) error {
+		if !r.ProtoAtLeast(1, 1) {
+			return nil
+		}
+		h := x.w.Header()
+		maps.Copy(h, http.Header(header))
+		x.w.ResponseWriter.WriteHeader(code)
+		clear(h)
+		return nil
+	}
+}
+
+// received is a response's body. It notices when it ends before its end.
+type received struct {
+	io.ReadCloser
+	x *exchange
+}
+
+func (b *received) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		b.x.torn.Store(true)
+	}
+	return n, err
+}

@@ -1,0 +1,211 @@
+package egress
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/proxy"
+)
+
+// scanner makes a scanner for place of a connection to host; nil looks for
+// nothing.
+func (f *flow) scanner(host, place string) detect.Scanner {
+	if f.quiet || f.p.Guard.Scanner == nil {
+		return nil
+	}
+	return f.p.Guard.Scanner(host, place)
+}
+
+// scan looks for secrets in text, which is about to leave through place of a
+// connection to host. found is whether there was one; v is what to do about it.
+func (f *flow) scan(t detect.Target, host, place, text string) (v proxy.Verdict, found bool) {
+	if text == "" {
+		return v, false
+	}
+	s := f.scanner(host, place)
+	if s == nil {
+		return v, false
+	}
+	_, finding := s.Write([]byte(text))
+	if finding == nil {
+		finding = s.Close()
+	}
+	if finding == nil {
+		return v, false
+	}
+	return f.leaked(t, finding, place), true
+}
+
+// leaked asks what to do about a secret at place.
+func (f *flow) leaked(t detect.Target, finding *detect.Finding, place string) proxy.Verdict {
+	if finding.Path == "" {
+		finding.Path = place
+	}
+	return f.decide(&detect.Observation{Kind: detect.KindLeak, Target: t, Finding: finding})
+}
+
+// scanHead looks at everything of r that leaves before its body. Nothing was
+// sent yet: a verdict that blocks leaks no byte. In monitor mode every place is
+// looked at, so that the records name them all.
+func (x *exchange) scanHead(r *http.Request) (proxy.Verdict, bool) {
+	for _, p := range headPlaces(r) {
+		if v, found := x.f.scan(x.target, x.secretsFor(r), p.name, p.text); found && v.Action.Blocks() {
+			return v, true
+		}
+	}
+	return proxy.Verdict{}, false
+}
+
+type place struct{ name, text string }
+
+// headPlaces lists what of r's head leaves, by place.
+func headPlaces(r *http.Request) []place {
+	places := make([]place, 0, 8+2*len(r.Header))
+	places = append(places,
+		place{"method", r.Method},
+		place{"url", r.URL.RequestURI()},
+		place{"header:host", r.Host})
+	for _, name := range sortedKeys(r.Header) {
+		places = append(places, place{"header", name})
+		for _, value := range r.Header[name] {
+			places = append(places, place{"header:" + shortName(name), value})
+		}
+	}
+	for _, name := range sortedKeys(r.Trailer) {
+		places = append(places, place{"trailer", name})
+	}
+	return places
+}
+
+// sortedKeys makes the order of findings the same on every run.
+func sortedKeys(h http.Header) []string {
+	names := make([]string, 0, len(h))
+	for name := range h {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// shortName is a header's name as records show it.
+func shortName(name string) string { return strings.ToLower(name[:min(len(name), 64)]) }
+
+// secretsFor is the host that a secret of r must be meant for: the target, and
+// none at all when the request names another one than it goes to.
+func (x *exchange) secretsFor(r *http.Request) string {
+	if asked, err := parseTarget(r.Host, x.f.target.port); err != nil || asked.host != x.f.target.host {
+		return ""
+	}
+	return x.f.target.host
+}
+
+// errLeak ends the sending of a body that holds a secret.
+var errLeak = errors.New("stopped by gatehouse")
+
+// guarded is a body on its way out: it gives only what its scanner has cleared.
+// After a finding that does not block, it gives everything.
+type guarded struct {
+	src io.ReadCloser
+	s   detect.Scanner // nil looks at nothing
+	x   *exchange
+	// trailer is looked at after the last byte, before the end is told.
+	trailer *http.Header
+	host    string
+
+	buf     []byte // at most a read and what the scanner holds back
+	cleared int    // leading bytes of buf that may leave
+	err     error
+}
+
+func (g *guarded) Close() error { return g.src.Close() }
+
+func (g *guarded) Read(p []byte) (n int, err error) {
+	defer g.x.p.recover(func() { n, err = 0, errLeak })
+	for g.cleared == 0 && g.err == nil {
+		g.fill(len(p))
+	}
+	n = copy(p, g.buf[:g.cleared])
+	g.buf, g.cleared = g.buf[n:], g.cleared-n
+	if n > 0 {
+		return n, nil
+	}
+	return 0, g.err
+}
+
+// fill reads up to size bytes and lets the scanner judge them.
+func (g *guarded) fill(size int) {
+	g.buf = slices.Grow(g.buf, size)
+	chunk := g.buf[len(g.buf) : len(g.buf)+size]
+	n, err := g.src.Read(chunk)
+	g.buf = g.buf[:len(g.buf)+n]
+	g.judge(chunk[:n])
+	if err == nil || g.err != nil {
+		return
+	}
+	if err == io.EOF {
+		g.end()
+		return
+	}
+	g.err = err
+	g.x.badBody.Store(true)
+}
+
+func (g *guarded) judge(chunk []byte) {
+	if g.s == nil {
+		g.cleared = len(g.buf)
+		return
+	}
+	if len(chunk) == 0 {
+		return
+	}
+	cleared, finding := g.s.Write(chunk)
+	if finding != nil {
+		g.found(finding, "body")
+		return
+	}
+	g.cleared += cleared
+}
+
+// end judges what still waits, and the trailers.
+func (g *guarded) end() {
+	if g.s != nil {
+		if finding := g.s.Close(); finding != nil {
+			g.found(finding, "body")
+		}
+	}
+	if g.err == nil && g.trailer != nil {
+		g.scanTrailer(*g.trailer)
+	}
+	if g.err == nil {
+		g.cleared, g.err = len(g.buf), io.EOF
+	}
+}
+
+func (g *guarded) scanTrailer(h http.Header) {
+	for _, name := range sortedKeys(h) {
+		for _, text := range append([]string{name}, h[name]...) {
+			if v, found := g.x.f.scan(g.x.target, g.host, "trailer:"+shortName(name), text); found && v.Action.Blocks() {
+				g.stop(v)
+				return
+			}
+		}
+	}
+}
+
+func (g *guarded) found(finding *detect.Finding, place string) {
+	v := g.x.f.leaked(g.x.target, finding, place)
+	if v.Action.Blocks() {
+		g.stop(v)
+		return
+	}
+	g.s, g.cleared = nil, len(g.buf) // fail-open: the finding is recorded, the rest passes unread
+}
+
+func (g *guarded) stop(v proxy.Verdict) {
+	g.x.blocked.Store(&v)
+	g.buf, g.cleared, g.err = nil, 0, errLeak
+}

@@ -1,0 +1,71 @@
+package egress
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// target is a host and a port, in one spelling.
+type target struct {
+	host string // lower case, no trailing dot, no brackets; addresses in canonical form
+	port int
+}
+
+var errTarget = errors.New("malformed target")
+
+// parseTarget reads the authority of a CONNECT or of a URL: "host", "host:port",
+// "[::1]:443", "::1". Without a port it is def.
+func parseTarget(authority string, def int) (target, error) {
+	host, port, err := splitPort(authority, def)
+	if err != nil {
+		return target{}, err
+	}
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return target{host: addr.WithZone("").Unmap().String(), port: port}, nil
+	}
+	if !validName(host) {
+		return target{}, errTarget
+	}
+	return target{host: host, port: port}, nil
+}
+
+func splitPort(authority string, def int) (string, int, error) {
+	if bare := strings.Trim(authority, "[]"); strings.Count(bare, ":") > 1 {
+		if _, err := netip.ParseAddr(bare); err == nil {
+			return bare, def, nil
+		}
+	}
+	if !strings.Contains(authority, ":") {
+		return authority, def, nil
+	}
+	host, text, err := net.SplitHostPort(authority)
+	if err != nil {
+		return "", 0, errTarget
+	}
+	if text == "" {
+		return host, def, nil
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || port == 0 {
+		return "", 0, errTarget
+	}
+	return host, int(port), nil
+}
+
+// validName reports whether host can be asked of a resolver: at most 253 bytes
+// of letters, digits, hyphens, underscores and single dots.
+func validName(host string) bool {
+	if host == "" || len(host) > 253 || host[0] == '.' || strings.Contains(host, "..") {
+		return false
+	}
+	return strings.IndexFunc(host, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+	}) < 0
+}
+
+// String returns t as net.Dial takes it.
+func (t target) String() string { return net.JoinHostPort(t.host, strconv.Itoa(t.port)) }
