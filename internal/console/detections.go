@@ -18,8 +18,8 @@ const (
 
 // Filter selects records. Its zero value selects all of them.
 type Filter struct {
-	Function, EventSource, Category, SignatureID, Action, RequestID string
-	Kind                                                            record.Kind
+	Function, EventSource, Category, SignatureID, Signature, Action, RequestID string
+	Kind                                                                       record.Kind
 	// Text must occur in the payload, path, attack type, ids or target, in any
 	// case.
 	Text string
@@ -78,7 +78,7 @@ func (f Filter) condition() *condition {
 	c := new(condition)
 	for _, equal := range []struct{ column, value string }{
 		{"function", f.Function}, {"event_source", f.EventSource}, {"category", f.Category},
-		{"signature_id", f.SignatureID}, {"action", f.Action}, {"request_id", f.RequestID}, {"kind", string(f.Kind)},
+		{"signature_id", f.SignatureID}, {"signature", f.Signature}, {"action", f.Action}, {"request_id", f.RequestID}, {"kind", string(f.Kind)},
 	} {
 		if equal.value != "" {
 			c.add(equal.column+" = ?", equal.value)

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS records (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS bodies (seq INTEGER PRIMARY KEY, event BLOB NOT NULL, fields BLOB) STRICT;
 CREATE INDEX IF NOT EXISTS by_kind ON records
-	(kind, time, function, event_source, category, action, would_action, severity);
+	(kind, time, function, event_source, category, action, would_action, signature, dest);
 CREATE INDEX IF NOT EXISTS by_detection ON records (time DESC, seq DESC) WHERE detection;
 CREATE INDEX IF NOT EXISTS by_request ON records (request_id, time) WHERE request_id <> '';
 `
