@@ -136,15 +136,15 @@ func (in *inspection) judge(value []byte, c class) {
 	if looksJSON(value) && in.opened(value, &trust) {
 		return
 	}
-	for i := range rules {
-		r := &rules[i]
-		if !r.applies(c) {
+	for i := range families {
+		f := &families[i]
+		if !f.applies(c) {
 			continue
 		}
-		if in.trusted(&trust) || !in.spend(r.passes*len(value)) {
+		if in.trusted(&trust) || !in.spend(f.cost(len(value))) {
 			return
 		}
-		if at, ok := r.match(value); ok {
+		if r, at := f.match(value); r != nil {
 			in.found(r, value, at)
 			return
 		}

@@ -2,27 +2,40 @@ package attack
 
 import "gatehouse/internal/detect"
 
-// rule is one thing that values are judged by.
+// rule is one thing that can be said of a value. Ids never change.
 type rule struct {
 	id, signature, category string
 	severity                detect.Severity
-	// applies says from the kinds of byte alone whether match is worth calling.
-	applies func(c class) bool
-	// passes is how often match reads its input at most: its price in work.
-	passes int
-	// match reports whether value is an attack, and where in it the reason lies.
-	match func(value []byte) (at int, ok bool)
 }
 
-// rules are the rules, in the order in which they are asked. The first of them
-// that matches a value speaks for it.
+// Places in rules.
+const (
+	ruleSQLLibinjection = iota
+	ruleSQLGrammar
+	ruleXSSLibinjection
+)
+
+// rules are all rules. Each has a corpus, testdata/<rule ID>.txt.
 var rules = [...]rule{
-	{
-		id: "sqli.libinjection", signature: "SQL injection", category: "sqli", severity: detect.Critical,
-		applies: sqlApplies, passes: 8, match: matchSQL,
-	},
-	{
-		id: "xss.libinjection", signature: "Cross-site scripting", category: "xss", severity: detect.High,
-		applies: xssApplies, passes: 6, match: matchXSS,
-	},
+	ruleSQLLibinjection: {"sqli.libinjection", "SQL injection", "sqli", detect.Critical},
+	ruleSQLGrammar:      {"sqli.grammar", "SQL injection", "sqli", detect.Critical},
+	ruleXSSLibinjection: {"xss.libinjection", "Cross-site scripting", "xss", detect.High},
+}
+
+// family is what finds the rules of one kind of attack.
+type family struct {
+	// applies says from the kinds of byte alone whether match is worth calling.
+	applies func(c class) bool
+	// cost is how many bytes match reads at most for a value of n bytes.
+	cost func(n int) int
+	// match returns the rule that value breaks, nil for none, and where in value
+	// the reason begins.
+	match func(value []byte) (r *rule, at int)
+}
+
+// families are asked in this order. The first that finds something speaks for
+// the value.
+var families = [...]family{
+	{applies: sqlApplies, cost: sqlCost, match: matchSQL},
+	{applies: xssApplies, cost: xssCost, match: matchXSS},
 }

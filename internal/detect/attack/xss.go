@@ -1,8 +1,103 @@
 package attack
 
+import "bytes"
+
 // xssApplies leaves out values that cannot be script: it takes a tag, or an
 // attribute with its value.
 func xssApplies(c class) bool { return c&(angle|equals) != 0 }
 
-// matchXSS reports whether value is script in some context of HTML.
-func matchXSS(value []byte) (at int, ok bool) { return 0, isXSS(value) }
+const (
+	// xssWindow is how much of a value is read round a sign of script, in bytes.
+	xssWindow = 8192
+	// xssBefore is how much of that stands before the sign.
+	xssBefore = 512
+)
+
+// xssCost bounds what matchXSS reads of a value of n bytes: once for signs, and
+// in five contexts, in windows that overlap a little.
+func xssCost(n int) int { return 7 * n }
+
+// matchXSS reports whether value is script in some context of HTML. libinjection
+// reads what stands round the signs of it.
+func matchXSS(value []byte) (r *rule, at int) {
+	for from := 0; ; {
+		sign := xssSign(value, from)
+		if sign < 0 {
+			return nil, 0
+		}
+		start := max(0, from, sign-xssBefore)
+		end := min(len(value), start+xssWindow)
+		if isXSS(value[start:end]) {
+			return &rules[ruleXSSLibinjection], sign
+		}
+		if end == len(value) {
+			return nil, 0
+		}
+		from = end - xssBefore
+	}
+}
+
+// xssSign returns where, from from on, a tag or an attribute that can run script
+// begins; -1 where none does.
+func xssSign(value []byte, from int) int {
+	for i := from; i < len(value); i++ {
+		n := bytes.IndexAny(value[i:], "<=")
+		if n < 0 {
+			return -1
+		}
+		i += n
+		if value[i] == '<' && i+1 < len(value) && opensTag(value[i+1]) {
+			return i
+		}
+		if value[i] == '=' {
+			if name := attributeBefore(value[from:i]); name > 0 {
+				return i - name
+			}
+		}
+	}
+	return -1
+}
+
+// opensTag reports whether c behind < makes it a tag.
+func opensTag(c byte) bool {
+	return classOf[c]&letter != 0 || c == '!' || c == '/' || c == '?' || c == '%' || c == 0
+}
+
+// maxAttribute is how far back from = an attribute's name is looked for, in bytes.
+const maxAttribute = 48
+
+// attributeBefore returns how far from the end of b the name of an attribute that
+// can run script begins, 0 where there is none. Browsers allow blanks before =
+// and skip NUL bytes.
+func attributeBefore(b []byte) int {
+	var name [maxAttribute]byte
+	n := len(name)
+	i := len(b)
+	for i > 0 && classOf[b[i-1]]&(blank|control) != 0 && len(b)-i < maxAttribute {
+		i--
+	}
+	for ; i > 0 && n > 0; i-- {
+		c := classOf[b[i-1]]
+		if c&(letter|dash) == 0 && b[i-1] != ':' && b[i-1] != 0 {
+			break
+		}
+		if b[i-1] != 0 {
+			n--
+			name[n] = b[i-1] | 0x20
+		}
+	}
+	if !runsScript(name[n:]) {
+		return 0
+	}
+	return len(b) - i
+}
+
+// runsScript reports whether an attribute called name can run script.
+func runsScript(name []byte) bool {
+	switch string(name) {
+	case "style", "href", "src", "action", "formaction", "background", "poster", "lowsrc", "dynsrc", "datasrc",
+		"dataformatas", "attributename", "handler", "folder", "filter", "by", "from", "to", "values":
+		return true
+	}
+	return len(name) > 4 && (string(name[:2]) == "on" || string(name[:5]) == "xmlns" || string(name[:5]) == "xlink")
+}

@@ -1,0 +1,350 @@
+package attack
+
+import "bytes"
+
+// evidence is what the grammar of SQL says about a value.
+type evidence struct {
+	// hard is set where tokens stand together as only SQL puts them, in the way
+	// that an injection does. weak is set where they might.
+	hard, weak bool
+	at         int // where the first of the strongest kind begins
+	words      int // names that are no keywords
+	keywords   int
+	quotes     int
+	comments   int
+	ends       bool // in a comment that nothing follows
+}
+
+// grammar looks for SQL in a stream of tokens. It remembers the last few tokens
+// twice: all of them, and without quotes, opening parentheses and NOT, which an
+// injection may put anywhere.
+type grammar struct {
+	evidence
+	value []byte
+	all   window
+	bare  window
+	count int // tokens so far
+	begun keyword
+}
+
+// window is the last tokens of a stream; [0] is the latest.
+type window struct {
+	tokens [16]token
+	n      uint
+}
+
+func (w *window) add(t token) {
+	w.tokens[w.n&15] = t
+	w.n++
+}
+
+// back returns the token k places before the latest.
+func (w *window) back(k uint) *token { return &w.tokens[(w.n-1-k)&15] }
+
+// sqlEvidence reads value as SQL.
+func sqlEvidence(value []byte) evidence {
+	g := grammar{value: value}
+	l := sqlLexer{value: value}
+	for {
+		t := l.next()
+		g.add(t)
+		if t.kind == tokenEnd || g.hard {
+			return g.evidence
+		}
+	}
+}
+
+// add takes the next token.
+func (g *grammar) add(t token) {
+	g.tally(&t)
+	g.all.add(t)
+	g.count++
+	if t.kind != tokenQuote && t.kind != tokenOpen && t.word != kwNot {
+		g.bare.add(t)
+		g.compared()
+	}
+	g.selected()
+	g.called()
+	g.stacked()
+	g.phrased()
+	g.ended()
+}
+
+func (g *grammar) tally(t *token) {
+	switch {
+	case t.word != notKeyword:
+		g.keywords++
+		if g.count == 0 {
+			g.begun = t.word
+		}
+	case t.kind == tokenWord:
+		g.words++
+	case t.kind == tokenQuote:
+		g.quotes++
+	case t.kind == tokenComment:
+		g.comments++
+	}
+}
+
+// note takes down evidence that begins at t.
+func (g *grammar) note(hard bool, t *token) {
+	if hard && !g.hard || !g.weak && !g.hard {
+		g.at = t.start
+	}
+	g.hard = g.hard || hard
+	g.weak = true
+}
+
+// conditional reports whether a condition may follow t.
+func conditional(t *token) bool {
+	return t.kind == tokenLogic || t.word == kwClause || t.word == kwIf
+}
+
+// compared looks for a condition whose two sides are literals: OR 1=1,
+// AND 'a' LIKE 'a, HAVING 1=2, WHERE x BETWEEN 1 AND 1.
+func (g *grammar) compared() {
+	y, op, x, before := g.bare.back(0), g.bare.back(1), g.bare.back(2), g.bare.back(3)
+	if x.word == kwBetween {
+		if g.bare.back(4).kind == tokenNumber && y.kind == tokenNumber && op.kind == tokenLogic {
+			g.note(conditional(g.bare.back(4)) || conditional(g.bare.back(5)), x)
+		}
+	}
+	if op.kind != tokenCompare || !conditional(before) {
+		return
+	}
+	same := x.kind == y.kind && bytes.EqualFold(g.text(x), g.text(y))
+	switch {
+	case x.kind == tokenNumber && y.kind == tokenNumber:
+		g.note(same || g.text(op)[0] == '=' || g.quotes > 0 || before.word == kwIf, before)
+	case x.kind == tokenWord && same && op.word == notKeyword:
+		g.note(true, before)
+	case x.kind == tokenWord && y.kind == tokenWord && g.quoted(x) && g.quoted(y):
+		g.note(same || g.text(op)[0] == '=', before)
+	case x.kind == tokenNumber || x.kind == tokenWord && g.quoted(x):
+		g.note(false, before)
+	}
+}
+
+func (g *grammar) text(t *token) []byte { return g.value[t.start:t.end] }
+
+// quoted reports whether a quote stands right before t.
+func (g *grammar) quoted(t *token) bool {
+	return t.start > 0 && classOf[g.value[t.start-1]]&quote != 0
+}
+
+// selected looks for SELECT where it joins another query, and for a subquery.
+func (g *grammar) selected() {
+	head := g.all.back(0)
+	k := uint(1)
+	if g.all.back(k).word != kwSelect {
+		if g.all.back(1).kind != tokenWord || g.all.back(1).word != notKeyword || g.all.back(2).word != kwSelect {
+			return
+		}
+		// SELECT name: what follows must go on with the query
+		switch {
+		case head.kind == tokenComma, head.kind == tokenOpen && !head.spaced, head.kind == tokenDot && !head.spaced, head.word == kwFrom:
+		default:
+			return
+		}
+		k = 2
+	} else if !selectHead(head) {
+		return
+	}
+	g.selectAt(k)
+}
+
+// selectHead reports whether t, as the first thing selected, is no English.
+func selectHead(t *token) bool {
+	switch t.kind {
+	case tokenNumber, tokenOpen, tokenAt, tokenQuote:
+		return true
+	case tokenOperator:
+		return true // SELECT *
+	}
+	switch t.word {
+	case kwCase, kwProbe, kwChar, kwTime, kwIf, kwLimit:
+		return true
+	}
+	return false
+}
+
+// selectAt judges the SELECT k tokens back by what stands before it.
+func (g *grammar) selectAt(k uint) {
+	selects := g.all.back(k)
+	k++
+	inner := false
+	for g.all.back(k).kind == tokenOpen || g.all.back(k).word == kwAll {
+		inner = inner || g.all.back(k).kind == tokenOpen
+		k++
+		if k > 12 {
+			return
+		}
+	}
+	before := g.all.back(k)
+	switch {
+	case before.word == kwUnion:
+		g.note(true, before)
+	case before.kind == tokenSemi:
+		g.note(g.broken(k), before)
+	case inner:
+		switch before.kind {
+		case tokenLogic, tokenCompare, tokenOperator, tokenComma, tokenNumber, tokenQuote, tokenClose:
+			g.note(!g.statement(), before)
+		default:
+			g.note(before.word == kwProbe || before.word == kwIf || before.kind == tokenNone, selects)
+		}
+	case before.kind == tokenNumber || before.kind == tokenQuote || before.kind == tokenClose:
+		g.note(false, before)
+	}
+}
+
+// statement reports whether the value is a whole statement of SQL, as opposed to
+// something that is put into one.
+func (g *grammar) statement() bool {
+	switch g.begun {
+	case kwSelect, kwInsert, kwUpdate, kwDelete, kwStatement, kwDeclare:
+		return true
+	}
+	return false
+}
+
+// broken reports whether the token k places back follows the end of a literal, or
+// stands near the value's beginning: where an injection breaks out.
+func (g *grammar) broken(k uint) bool {
+	if g.statement() {
+		return false
+	}
+	switch before := g.all.back(k + 1); before.kind {
+	case tokenQuote, tokenNumber, tokenClose, tokenNone:
+		return true
+	}
+	return g.count <= int(k)+3
+}
+
+// called looks for functions that wait, read or fail on purpose, where an
+// expression may stand.
+func (g *grammar) called() {
+	paren, name := g.all.back(0), g.all.back(1)
+	if paren.kind != tokenOpen && paren.kind != tokenDot || paren.spaced {
+		return
+	}
+	before := g.all.back(2)
+	place := before.kind == tokenLogic || before.kind == tokenCompare || before.kind == tokenOperator || before.word == kwSelect ||
+		before.word == kwClause || before.kind == tokenSemi || before.word == kwBegin
+	nested := before.kind == tokenOpen || before.kind == tokenComma || before.kind == tokenQuote || before.kind == tokenNumber
+	switch name.word {
+	case kwTime:
+		g.note(place || nested && g.weak, name)
+	case kwProbe, kwIf:
+		if place || nested {
+			g.note(place && g.quotes > 0 && before.kind == tokenLogic && g.words < 8, name)
+		}
+	case kwSchema:
+		g.note(before.word == kwFrom, name)
+	case kwChar:
+		// CHR(65)||CHR(66), CHAR(65)+CHAR(66)
+		if (before.kind == tokenLogic || before.kind == tokenOperator) && g.all.back(3).kind == tokenClose && g.all.back(6).word == kwChar {
+			g.note(true, g.all.back(6))
+		}
+	}
+}
+
+// stacked looks for a statement behind a semicolon.
+func (g *grammar) stacked() {
+	for k := uint(1); k <= 3; k++ {
+		if g.all.back(k).kind == tokenSemi {
+			if g.begins(k) {
+				g.note(g.broken(k), g.all.back(k))
+			}
+			return
+		}
+	}
+}
+
+// begins reports whether the tokens behind the one k places back begin a
+// statement, the latest of them completing its beginning.
+func (g *grammar) begins(k uint) bool {
+	first := g.all.back(k - 1)
+	if k == 1 {
+		return first.word == kwWaitfor
+	}
+	second := g.all.back(k - 2)
+	if k == 2 {
+		switch first.word {
+		case kwStatement:
+			return second.word == kwObject
+		case kwInsert:
+			return second.word == kwInto
+		case kwDelete:
+			return second.word == kwFrom
+		case kwDeclare:
+			return second.kind == tokenAt
+		case kwBegin:
+			return second.kind == tokenComment || second.kind == tokenEnd || second.kind == tokenSemi || second.word == kwTime
+		case kwIf, kwTime:
+			return second.kind == tokenOpen && !second.spaced
+		case kwExec:
+			return second.kind == tokenAt || second.kind == tokenOpen || second.word == kwProbe || second.kind == tokenQuote
+		}
+		return false
+	}
+	third := g.all.back(0)
+	return first.word == kwUpdate && second.kind == tokenWord && third.word == kwSet ||
+		first.word == kwExec && second.kind == tokenWord && (third.kind == tokenDot || third.kind == tokenQuote)
+}
+
+// phrased looks for phrases that no other language has.
+func (g *grammar) phrased() {
+	t, before := g.all.back(0), g.all.back(1)
+	switch {
+	case t.word == kwDelay && before.word == kwWaitfor:
+		g.note(true, before)
+	case t.word == kwOutfile && before.word == kwInto:
+		g.note(true, before)
+	case t.word == kwAnalyse && before.word == kwProcedure:
+		g.note(true, before)
+	case t.word == kwClause && before.word == kwCase:
+		g.note(false, before)
+	case t.kind == tokenWord && before.kind == tokenAt && !t.spaced && g.value[before.start] == '@' && before.end-before.start == 2:
+		g.note(false, before)
+	case before.kind == tokenNumber && g.all.back(2).word == kwBy && g.all.back(3).word == kwOrder:
+		g.ordered(t)
+	}
+}
+
+// ordered judges ORDER BY 3, which t follows.
+func (g *grammar) ordered(t *token) {
+	if t.kind != tokenEnd && t.kind != tokenComment && t.kind != tokenComma {
+		return
+	}
+	switch g.all.back(4).kind {
+	case tokenNumber, tokenQuote, tokenClose:
+		g.note(true, g.all.back(3))
+	default:
+		g.note(false, g.all.back(3))
+	}
+}
+
+// ended looks for a comment that cuts off the rest of a query: admin'--, ') #,
+// ' OR 1 --.
+func (g *grammar) ended() {
+	t, comment := g.all.back(0), g.all.back(1)
+	if t.kind != tokenEnd || comment.kind != tokenComment {
+		return
+	}
+	g.ends = true
+	k := uint(2)
+	for g.all.back(k).kind == tokenClose {
+		k++
+		if k > 12 {
+			return
+		}
+	}
+	last := g.all.back(k)
+	switch {
+	case last.kind == tokenQuote:
+		g.note(g.words <= 2 && g.quotes == 1, last)
+	case last.kind == tokenNumber && conditional(g.all.back(k+1)):
+		g.note(g.words <= 4, g.all.back(k+1))
+	}
+}
