@@ -1,0 +1,323 @@
+package main
+
+import (
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/policy"
+)
+
+// Where the listeners are unless the environment says otherwise. The egress
+// port is documented: functions name it in their own HTTPS_PROXY.
+const (
+	defaultEgress    = "127.0.0.1:18790"
+	defaultRuntime   = "127.0.0.1:18791"
+	defaultTelemetry = "127.0.0.1:18792"
+	defaultRunDir    = "/tmp/.gatehouse"
+)
+
+// config is the environment, read once.
+type config struct {
+	Off           bool // GATEHOUSE=off
+	Mode          policy.Mode
+	PolicyPath    string
+	OnErrorClosed bool
+	InspectTLS    *bool // nil: as the policy says
+
+	HECURL       *url.URL // nil: findings and health go to stdout
+	HECToken     string
+	HECTokenFile string
+	HECIndex     string
+	HECCA        string // PEM file
+	HECInsecure  bool
+	HECProxy     *url.URL
+
+	FlushAtShutdown bool
+	Telemetry       []string // types; empty: off
+
+	RuntimeAPIAddr, EgressAddr, TelemetryAddr string
+	RunDir                                    string
+	UpstreamCA                                string // PEM file
+	FingerprintKey                            string
+	LogLevel                                  string
+
+	// What Lambda says.
+	RuntimeAPI                 string
+	FunctionName, FunctionVers string
+	Region                     string
+	Managed                    bool // managed instance
+	CustomerProxy              customerProxy
+	Environ                    []string
+}
+
+// customerProxy is the proxy that the function had before us.
+type customerProxy struct {
+	HTTPS, HTTP *url.URL
+	No          string
+}
+
+// setting is one variable of GATEHOUSE_: its name and what to do with its value.
+type setting struct {
+	name string
+	set  func(c *config, value string) error
+}
+
+// settings are all variables that customers see. Those of the wrapper are here
+// too, so that the nearest name can be given for an unknown one.
+var settings = []setting{
+	{"GATEHOUSE", oneOf(map[string]func(*config){"on": func(*config) {}, "off": func(c *config) { c.Off = true }})},
+	{"GATEHOUSE_MODE", oneOf(map[string]func(*config){
+		"monitor": func(c *config) { c.Mode = policy.Monitor },
+		"enforce": func(c *config) { c.Mode = policy.Enforce },
+	})},
+	{"GATEHOUSE_POLICY", text(func(c *config) *string { return &c.PolicyPath })},
+	{"GATEHOUSE_ON_ERROR", oneOf(map[string]func(*config){
+		"open": func(*config) {}, "closed": func(c *config) { c.OnErrorClosed = true },
+	})},
+	{"GATEHOUSE_INSPECT_TLS", flag(func(c *config, v bool) { c.InspectTLS = &v })},
+	{"GATEHOUSE_HEC_URL", web(func(c *config) **url.URL { return &c.HECURL })},
+	{"GATEHOUSE_HEC_TOKEN", text(func(c *config) *string { return &c.HECToken })},
+	{"GATEHOUSE_HEC_TOKEN_FILE", text(func(c *config) *string { return &c.HECTokenFile })},
+	{"GATEHOUSE_HEC_TOKEN_ARN", unsupported},
+	{"GATEHOUSE_HEC_INDEX", text(func(c *config) *string { return &c.HECIndex })},
+	{"GATEHOUSE_HEC_CA", text(func(c *config) *string { return &c.HECCA })},
+	{"GATEHOUSE_HEC_INSECURE", flag(func(c *config, v bool) { c.HECInsecure = v })},
+	{"GATEHOUSE_HEC_PROXY", web(func(c *config) **url.URL { return &c.HECProxy })},
+	{"GATEHOUSE_HEC_ACK", oneOf(map[string]func(*config){"off": func(*config) {}})},
+	{"GATEHOUSE_FLUSH", oneOf(map[string]func(*config){
+		"end": func(*config) {}, "shutdown": func(c *config) { c.FlushAtShutdown = true },
+	})},
+	{"GATEHOUSE_TELEMETRY", telemetryTypes},
+	{"GATEHOUSE_NEXT_WRAPPER", text(func(*config) *string { return new(string) })},
+	{"GATEHOUSE_RUNTIME_API_ADDR", address(func(c *config) *string { return &c.RuntimeAPIAddr })},
+	{"GATEHOUSE_EGRESS_ADDR", address(func(c *config) *string { return &c.EgressAddr })},
+	{"GATEHOUSE_TELEMETRY_ADDR", address(func(c *config) *string { return &c.TelemetryAddr })},
+	{"GATEHOUSE_RUN_DIR", text(func(c *config) *string { return &c.RunDir })},
+	{"GATEHOUSE_UPSTREAM_CA", text(func(c *config) *string { return &c.UpstreamCA })},
+	{"GATEHOUSE_FINGERPRINT_KEY", text(func(c *config) *string { return &c.FingerprintKey })},
+	{"GATEHOUSE_LOG_LEVEL", oneOf(map[string]func(*config){
+		"debug": logLevel("debug"), "info": logLevel("info"), "warn": logLevel("warn"), "error": logLevel("error"),
+	})},
+}
+
+// readConfig reads environ. The config is usable even with an error, which joins
+// all mistakes: each names its variable and what it wants, and none shows a value
+// of a variable that may hold a secret.
+func readConfig(environ []string) (config, error) {
+	env := make(map[string]string, len(environ))
+	for _, kv := range environ {
+		k, v, _ := strings.Cut(kv, "=")
+		env[k] = v
+	}
+	c := config{
+		Telemetry:      []string{"platform", "function"},
+		RuntimeAPIAddr: defaultRuntime, EgressAddr: defaultEgress,
+		RunDir: defaultRunDir, LogLevel: "warn",
+		RuntimeAPI:   env["AWS_LAMBDA_RUNTIME_API"],
+		FunctionName: env["AWS_LAMBDA_FUNCTION_NAME"], FunctionVers: env["AWS_LAMBDA_FUNCTION_VERSION"],
+		Region:  env["AWS_REGION"],
+		Managed: env["AWS_LAMBDA_INITIALIZATION_TYPE"] == "lambda-managed-instances",
+		Environ: environ,
+	}
+	var errs []error
+	for _, s := range settings {
+		value, ok := env[s.name]
+		if !ok || value == "" {
+			continue
+		}
+		if err := s.set(&c, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
+		}
+	}
+	errs = append(errs, unknown(env)...)
+	errs = append(errs, c.check()...)
+	c.CustomerProxy = readCustomerProxy(env, c.EgressAddr)
+	return c, errors.Join(errs...)
+}
+
+// check finds what does not fit together.
+func (c *config) check() (errs []error) {
+	if c.HECURL != nil && c.HECToken == "" && c.HECTokenFile == "" {
+		errs = append(errs, errors.New("GATEHOUSE_HEC_URL: needs GATEHOUSE_HEC_TOKEN or GATEHOUSE_HEC_TOKEN_FILE beside it"))
+	}
+	if u := c.HECURL; u != nil && u.Scheme == "http" && !c.HECInsecure && !loopback(u.Hostname()) {
+		errs = append(errs, errors.New("GATEHOUSE_HEC_URL: plain http only to this machine, or with GATEHOUSE_HEC_INSECURE=true: the token would go in the clear"))
+		c.HECURL = nil
+	}
+	return errs
+}
+
+// unknown names every GATEHOUSE_ variable that there is not, with the nearest
+// one that there is.
+func unknown(env map[string]string) (errs []error) {
+	for name := range env {
+		if !strings.HasPrefix(name, "GATEHOUSE_") || slices.ContainsFunc(settings, func(s setting) bool { return s.name == name }) {
+			continue
+		}
+		errs = append(errs, fmt.Errorf("%s: no such setting; the nearest is %s", name, nearest(name)))
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errs
+}
+
+func nearest(name string) string {
+	best, at := "", 1<<30
+	for _, s := range settings {
+		if d := distance(name, s.name); d < at {
+			best, at = s.name, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's: how many letters differ.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}
+
+// readCustomerProxy takes the proxy variables as the function has them. One that
+// names our own egress port is how a function is attached without the wrapper,
+// and never an upstream: we would dial through ourselves.
+func readCustomerProxy(env map[string]string, egress string) customerProxy {
+	first := func(names ...string) string {
+		for _, n := range names {
+			if env[n] != "" {
+				return env[n]
+			}
+		}
+		return ""
+	}
+	return customerProxy{
+		HTTPS: proxyURL(first("HTTPS_PROXY", "https_proxy"), egress),
+		HTTP:  proxyURL(first("HTTP_PROXY", "http_proxy"), egress),
+		No:    first("NO_PROXY", "no_proxy"),
+	}
+}
+
+func proxyURL(value, egress string) *url.URL {
+	if value == "" {
+		return nil
+	}
+	if !strings.Contains(value, "://") {
+		value = "http://" + value
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || samePort(u.Host, egress) {
+		return nil
+	}
+	return u
+}
+
+// samePort reports whether hostport is egress by whatever name of this machine.
+func samePort(hostport, egress string) bool {
+	u := url.URL{Host: hostport}
+	e, err := netip.ParseAddrPort(egress)
+	return err == nil && loopback(u.Hostname()) && u.Port() == fmt.Sprint(e.Port())
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && (ip.Unmap().IsLoopback() || ip.IsUnspecified())
+}
+
+// The kinds of setting.
+
+func text(field func(*config) *string) func(*config, string) error {
+	return func(c *config, v string) error { *field(c) = v; return nil }
+}
+
+func oneOf(values map[string]func(*config)) func(*config, string) error {
+	return func(c *config, v string) error {
+		if set, ok := values[strings.ToLower(v)]; ok {
+			set(c)
+			return nil
+		}
+		var want []string
+		for name := range values {
+			want = append(want, name)
+		}
+		slices.Sort(want)
+		return fmt.Errorf("%q is not one of %s", v, strings.Join(want, ", "))
+	}
+}
+
+func flag(set func(*config, bool)) func(*config, string) error {
+	yes, no := func(c *config) { set(c, true) }, func(c *config) { set(c, false) }
+	return oneOf(map[string]func(*config){"true": yes, "on": yes, "1": yes, "false": no, "off": no, "0": no})
+}
+
+func web(field func(*config) **url.URL) func(*config, string) error {
+	return func(c *config, v string) error {
+		u, err := url.Parse(v)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return errors.New("wants a URL with http or https and a host") // the value may hold a password
+		}
+		*field(c) = u
+		return nil
+	}
+}
+
+func address(field func(*config) *string) func(*config, string) error {
+	return func(c *config, v string) error {
+		a, err := netip.ParseAddrPort(v)
+		if err != nil || a.Port() == 0 {
+			return fmt.Errorf("%q is not an address and port like %s", v, defaultEgress)
+		}
+		*field(c) = v
+		return nil
+	}
+}
+
+func telemetryTypes(c *config, v string) error {
+	c.Telemetry = nil
+	if v == "off" {
+		return nil
+	}
+	for t := range strings.SplitSeq(v, ",") {
+		t = strings.TrimSpace(t)
+		if t != "platform" && t != "function" && t != "extension" {
+			return fmt.Errorf("%q is not platform, function, extension or off", t)
+		}
+		c.Telemetry = append(c.Telemetry, t)
+	}
+	return nil
+}
+
+func logLevel(level string) func(*config) { return func(c *config) { c.LogLevel = level } }
+
+func unsupported(*config, string) error {
+	return errors.New("not supported by this version; use GATEHOUSE_HEC_TOKEN or GATEHOUSE_HEC_TOKEN_FILE")
+}
+
+// certificates counts the certificates in PEM text; 0 says that there are none.
+func certificates(text []byte) (n int) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"gatehouse/internal/policy"
+)
+
+func TestConfigDefaults(t *testing.T) {
+	c, err := readConfig([]string{"AWS_LAMBDA_RUNTIME_API=169.254.100.1:9001", "PATH=/bin"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.EgressAddr != "127.0.0.1:18790" || c.RuntimeAPIAddr != "127.0.0.1:18791" || c.RunDir != "/tmp/.gatehouse" ||
+		c.Off || c.OnErrorClosed || c.Mode != "" || strings.Join(c.Telemetry, ",") != "platform,function" {
+		t.Errorf("defaults: %+v", c)
+	}
+}
+
+func TestConfigReportsEveryMistakeAtOnce(t *testing.T) {
+	_, err := readConfig([]string{
+		"GATEHOUSE_MODE=enfroce",
+		"GATEHOUSE_HEC_TOKN=0123-secret",
+		"GATEHOUSE_EGRESS_ADDR=here",
+		"GATEHOUSE_HEC_URL=ftp://user:secret@splunk.example",
+		"GATEHOUSE_TELEMETRY=platform,all",
+		"GATEHOUSE_INSPECT_TLS=perhaps",
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		`GATEHOUSE_MODE: "enfroce" is not one of enforce, monitor`,
+		`GATEHOUSE_HEC_TOKN: no such setting; the nearest is GATEHOUSE_HEC_TOKEN`,
+		`GATEHOUSE_EGRESS_ADDR: "here" is not an address`,
+		`GATEHOUSE_HEC_URL: wants a URL`,
+		`GATEHOUSE_TELEMETRY: "all" is not platform`,
+		`GATEHOUSE_INSPECT_TLS: "perhaps" is not one of`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in:\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("a secret stands in:\n%v", err)
+	}
+}
+
+func TestPlainHTTPOnlyToThisMachine(t *testing.T) {
+	tests := []struct {
+		env  []string
+		kept bool
+	}{
+		{[]string{"GATEHOUSE_HEC_URL=http://127.0.0.1:8088", "GATEHOUSE_HEC_TOKEN=t"}, true},
+		{[]string{"GATEHOUSE_HEC_URL=https://splunk.example", "GATEHOUSE_HEC_TOKEN=t"}, true},
+		{[]string{"GATEHOUSE_HEC_URL=http://splunk.example", "GATEHOUSE_HEC_TOKEN=t"}, false},
+		{[]string{"GATEHOUSE_HEC_URL=http://splunk.example", "GATEHOUSE_HEC_TOKEN=t", "GATEHOUSE_HEC_INSECURE=true"}, true},
+	}
+	for _, tt := range tests {
+		c, err := readConfig(tt.env)
+		if (c.HECURL != nil) != tt.kept || (err == nil) != tt.kept {
+			t.Errorf("%q: URL %v, error %v", tt.env, c.HECURL, err)
+		}
+	}
+}
+
+func TestConfigOverrides(t *testing.T) {
+	c, err := readConfig([]string{"GATEHOUSE_MODE=enforce", "GATEHOUSE=off", "GATEHOUSE_ON_ERROR=closed", "GATEHOUSE_INSPECT_TLS=on", "GATEHOUSE_TELEMETRY=off"})
+	if err != nil || c.Mode != policy.Enforce || !c.Off || !c.OnErrorClosed || c.InspectTLS == nil || !*c.InspectTLS || len(c.Telemetry) != 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// A function that is attached by HTTPS_PROXY alone shows that variable to the
+// extension too. Taken for the customer's own proxy, it would lead us to ourselves.
+func TestOwnAddressIsNoUpstream(t *testing.T) {
+	for value, own := range map[string]bool{
+		"http://127.0.0.1:18790": true, "127.0.0.1:18790": true, "http://localhost:18790": true, "http://[::1]:18790/": true, "http://0.0.0.0:18790": true,
+		"http://proxy.example:18790": false, "http://127.0.0.1:3128": false,
+	} {
+		c, err := readConfig([]string{"HTTPS_PROXY=" + value})
+		if err != nil || (c.CustomerProxy.HTTPS == nil) != own || namesUs(c) != own {
+			t.Errorf("HTTPS_PROXY=%s: upstream %v, own %v, error %v", value, c.CustomerProxy.HTTPS, namesUs(c), err)
+		}
+	}
+}
+
+func TestCustomerProxyExceptions(t *testing.T) {
+	c, _ := readConfig([]string{"HTTPS_PROXY=http://proxy.example:3128", "NO_PROXY=direct.example, .inner.example"})
+	for host, through := range map[string]bool{"api.example": true, "direct.example": false, "a.inner.example": false, "inner.example.org": true} {
+		if got := c.CustomerProxy.of(host) != nil; got != through {
+			t.Errorf("%s through the proxy: %v", host, got)
+		}
+	}
+}
+
+func TestWhereAWSCredentialsMayGo(t *testing.T) {
+	tests := []struct {
+		name, host, place string
+		want              bool
+	}{
+		{"AWS_ACCESS_KEY_ID", "sqs.eu-west-1.amazonaws.com", "header:authorization", true},
+		{"AWS_SESSION_TOKEN", "s3.amazonaws.com", "header:x-amz-security-token", true},
+		{"AWS_SESSION_TOKEN", "sqs.cn-north-1.amazonaws.com.cn", "url", true},
+		{"AWS_SESSION_TOKEN", "sqs.eu-west-1.amazonaws.com", "body", false},
+		{"AWS_SECRET_ACCESS_KEY", "sqs.eu-west-1.amazonaws.com", "header:authorization", false},
+		{"AWS_SESSION_TOKEN", "ec2-203-0-113-7.compute-1.amazonaws.com", "header:x-amz-security-token", false},
+		{"AWS_SESSION_TOKEN", "abc.execute-api.eu-west-1.amazonaws.com", "header:x-amz-security-token", false},
+		{"AWS_SESSION_TOKEN", "amazonaws.com.evil.example", "header:x-amz-security-token", false},
+		{"AWS_SESSION_TOKEN", "evilamazonaws.com", "header:x-amz-security-token", false},
+	}
+	for _, tt := range tests {
+		if got := signs(tt.name, tt.host, tt.place); got != tt.want {
+			t.Errorf("%s to %s in %s: %v, want %v", tt.name, tt.host, tt.place, got, tt.want)
+		}
+	}
+}

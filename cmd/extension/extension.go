@@ -1,0 +1,348 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"gatehouse/internal/detect/attack"
+	"gatehouse/internal/lambdaapi"
+	"gatehouse/internal/proxy"
+	"gatehouse/internal/proxy/egress"
+	"gatehouse/internal/proxy/runtimeapi"
+	"gatehouse/internal/record"
+	"gatehouse/internal/telemetry"
+	"gatehouse/internal/telemetry/hec"
+	"gatehouse/internal/telemetry/receiver"
+)
+
+// errNotRelayed is the reason in the health record where events cannot be seen.
+var errNotRelayed = errors.New("the runtime does not ask gatehouse for its events, so they are not inspected: set AWS_LAMBDA_EXEC_WRAPPER=/opt/gatehouse/wrapper")
+
+// extension is the parts and what the loop knows.
+type extension struct {
+	cfg    config
+	log    *zap.Logger
+	folder runFolder
+	bound  error // what could not be bound or written before register
+
+	api      *lambdaapi.Client
+	function lambdaapi.Function
+	invoked  bool // Lambda tells us of invocations
+	proxied  bool // the function names our egress port by itself
+
+	telemetry     bool // subscribed
+	telemetryPort int
+	endings       endings
+
+	sandbox  proxy.Sandbox
+	policy   lazyPolicy
+	secrets  lazySecrets
+	guard    proxy.Guard
+	relay    runtimeapi.Relay
+	egress   egress.Proxy
+	pipeline telemetry.Pipeline
+	hec      *hec.Client // nil: records go to stdout
+
+	healthSaid  bool
+	flushFailed bool
+
+	mu       sync.Mutex
+	degraded []record.Degradation
+}
+
+// newExtension wires the parts. It binds nothing and parses nothing.
+func newExtension(cfg config, log *zap.Logger) *extension {
+	if cfg.TelemetryAddr == "" {
+		_, port, _ := strings.Cut(defaultTelemetry, ":")
+		cfg.TelemetryAddr = net.JoinHostPort(sandboxHost(), port)
+	}
+	x := &extension{cfg: cfg, log: log, folder: runFolder(cfg.RunDir), proxied: namesUs(cfg)}
+	x.policy = lazyPolicy{cfg: &x.cfg, degrade: x.degradeBy}
+	x.secrets = lazySecrets{cfg: &x.cfg, policy: x.policy.get}
+	x.sandbox.Concurrent = cfg.Managed
+	x.pipeline = telemetry.Pipeline{
+		Sink:  x.sink(),
+		Last:  telemetry.Stdout{W: os.Stdout},
+		Stamp: x.stamp,
+		Mask:  func(s string) string { return x.secrets.get().Mask(s) },
+	}
+	if cfg.Managed {
+		x.pipeline.UrgentBytes = 256 << 10
+	}
+	x.guard = proxy.Guard{
+		Sandbox: &x.sandbox, Engine: new(attack.Engine), Policy: x.policy.get, Scanner: x.secrets.scanner,
+		Report: x.report, Halted: x.halt, FailClosed: cfg.OnErrorClosed,
+		Own: []string{cfg.EgressAddr, cfg.RuntimeAPIAddr, cfg.TelemetryAddr},
+	}
+	x.relay = runtimeapi.Relay{Upstream: cfg.RuntimeAPI, Guard: &x.guard, Done: x.endings.end}
+	x.egress = egress.Proxy{
+		Guard: &x.guard, RuntimeAPI: cfg.RuntimeAPI, Upstream: cfg.CustomerProxy.of,
+		Off: func() bool { return x.cfg.Off }, RootCAs: sync.OnceValue(x.roots),
+		CA: sync.OnceValues(egress.NewCA),
+	}
+	return x
+}
+
+// sink is where records go: Splunk, or the function's log.
+func (x *extension) sink() telemetry.Sink {
+	if x.cfg.HECURL == nil {
+		return telemetry.Stdout{W: os.Stdout}
+	}
+	x.hec = &hec.Client{
+		URL: x.cfg.HECURL.String(), Token: x.token, Index: x.cfg.HECIndex, Agent: "gatehouse/" + version,
+		CA: x.hecRoots(), Insecure: x.cfg.HECInsecure, Proxy: x.cfg.HECProxy,
+		Say: func(line string) { x.log.Warn("hec", zap.String("error", line)) },
+	}
+	return x.hec
+}
+
+func (x *extension) closeIdleSink() {
+	if x.hec != nil {
+		x.hec.CloseIdle()
+	}
+}
+
+// token is read anew each time: a file may be rotated.
+func (x *extension) token(context.Context) (string, error) {
+	if x.cfg.HECTokenFile == "" {
+		return x.cfg.HECToken, nil
+	}
+	text, err := os.ReadFile(x.cfg.HECTokenFile)
+	if err != nil {
+		return "", fmt.Errorf("GATEHOUSE_HEC_TOKEN_FILE: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+func (x *extension) hecRoots() *x509.CertPool {
+	if x.cfg.HECCA == "" {
+		return nil
+	}
+	text, err := readCertificates("GATEHOUSE_HEC_CA", x.cfg.HECCA)
+	x.degradeBy("hec", err)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(text)
+	return pool
+}
+
+func (x *extension) roots() *x509.CertPool {
+	pool, err := upstreamRoots(&x.cfg)
+	x.degradeBy("upstream_ca", err)
+	return pool
+}
+
+// report takes a record from the guard, relay or egress.
+func (x *extension) report(r *record.Record) {
+	x.pipeline.Add(r)
+	logBlocked(x.log, r)
+}
+
+// stamp says of r whose it is.
+func (x *extension) stamp(r *record.Record) {
+	x.sandbox.Stamp(r)
+	r.FunctionName, r.FunctionVersion = x.cfg.FunctionName, x.cfg.FunctionVers
+	r.AccountID, r.Region = x.function.AccountID, x.cfg.Region
+	r.GatehouseVersion = version
+	if p := x.policy.loaded(); p != nil {
+		r.PolicyHash = p.Hash
+	}
+	if !r.Kind.Finding() {
+		return
+	}
+	r.DVC = r.FunctionARN
+	switch r.Kind {
+	case record.Attack:
+		r.Dest = r.FunctionName
+	default:
+		r.Src = r.FunctionName
+	}
+}
+
+// bind takes the listeners and tells the wrapper. All of it happens before
+// register, so before any of the function's code. What fails is noted: the
+// function then runs without it.
+func (x *extension) bind() {
+	folder, err := openRunFolder(x.cfg.RunDir)
+	x.folder = folder
+	egressErr := x.listenEgress()
+	if x.cfg.Off {
+		x.degradeBy("egress", egressErr)
+		return
+	}
+	relayErr := x.serve(x.cfg.RuntimeAPIAddr, x.relay.Server())
+	x.degradeBy("telemetry", x.listenTelemetry())
+	if err == nil {
+		x.sandbox.ID, x.sandbox.Generation, err = folder.sandbox()
+	} else {
+		x.sandbox.ID, x.sandbox.Generation = newSandboxID(), 1
+	}
+	x.bound = errors.Join(err, egressErr, relayErr)
+	if x.bound == nil {
+		x.bound = x.tellWrapper()
+	}
+	x.degradeBy("start", x.bound)
+}
+
+func (x *extension) listenEgress() error {
+	l, err := net.Listen("tcp", x.cfg.EgressAddr)
+	if err != nil {
+		return fmt.Errorf("egress: %w", err)
+	}
+	go x.serveEgress(l) // owned by the process: it ends with it
+	return nil
+}
+
+func (x *extension) serveEgress(l net.Listener) {
+	if err := x.egress.Serve(l); err != nil {
+		x.degradeBy("egress", err)
+	}
+}
+
+// serve binds addr and serves it until the process ends.
+func (x *extension) serve(addr string, s *http.Server) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	go func() { _ = s.Serve(l) }() // owned by the process: it ends with it
+	return nil
+}
+
+// listenTelemetry binds where Lambda's telemetry arrives: on the address that
+// sandbox.localdomain stands for, which is in /etc/hosts where it exists.
+func (x *extension) listenTelemetry() error {
+	if len(x.cfg.Telemetry) == 0 {
+		return nil
+	}
+	addr := x.cfg.TelemetryAddr
+	h := &receiver.Receiver{
+		Add: x.pipeline.Add, Done: x.runtimeDone, Current: x.current, Concurrent: x.cfg.Managed,
+	}
+	if err := x.serve(addr, &http.Server{Handler: h}); err != nil {
+		return err
+	}
+	_, port, _ := net.SplitHostPort(addr)
+	x.telemetryPort, _ = strconv.Atoi(port) // checked with the configuration
+	return nil
+}
+
+// runtimeDone is what Lambda's telemetry says of the end of an invocation.
+func (x *extension) runtimeDone(requestID, status string) {
+	if status == "failure" {
+		status = "error"
+	}
+	x.sandbox.Update(requestID, func(inv *proxy.Invocation) {
+		if inv.Status == "" {
+			inv.Status = status
+		}
+	})
+	x.endings.end(requestID)
+}
+
+// current is whose a log line is that does not say so itself.
+func (x *extension) current() string {
+	if open, _ := x.sandbox.At(); len(open) == 1 {
+		return open[0].RequestID
+	}
+	return ""
+}
+
+// sandboxHost reads /etc/hosts and no more: a look-up could go to a DNS server,
+// and this is before register.
+func sandboxHost() string {
+	text, _ := os.ReadFile("/etc/hosts") // absent: loopback
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		for _, name := range fields[min(1, len(fields)):] {
+			if ip, err := netip.ParseAddr(fields[0]); err == nil && (name == "sandbox.localdomain" || name == "sandbox") {
+				return ip.String()
+			}
+		}
+	}
+	return "127.0.0.1"
+}
+
+// tellWrapper writes the ready file, and what the wrapper points TLS clients at.
+func (x *extension) tellWrapper() error {
+	values := [][2]string{
+		{"runtime_api", x.cfg.RuntimeAPIAddr},
+		{"egress", x.cfg.EgressAddr},
+		{"no_proxy", noProxy(x.cfg.RuntimeAPI)},
+	}
+	if x.policy.inspectsTLS() {
+		if err := x.makeCA(); err != nil {
+			return err
+		}
+		values = append(values, [2]string{"ca", x.folder.path("ca.pem")}, [2]string{"bundle", x.folder.path("bundle.pem")})
+	}
+	return x.folder.ready(values)
+}
+
+// makeCA makes this sandbox's authority and the bundles that clients are pointed
+// at. The key stays in memory.
+func (x *extension) makeCA() error {
+	ca, err := x.egress.CA()
+	if err != nil {
+		return fmt.Errorf("making the CA: %w", err)
+	}
+	all, err := bundle(&x.cfg, ca.PEM())
+	x.degradeBy("trust", err)
+	if err := x.folder.write("bundle.pem", all); err != nil {
+		return err
+	}
+	return x.folder.write("ca.pem", extraBundle(&x.cfg, ca.PEM()))
+}
+
+// noProxy are the hosts that clients reach directly: this machine, and the
+// platform's own addresses. 169.254.169.254 is not among them, so that the
+// address guard sees who asks for it.
+func noProxy(runtimeAPI string) string {
+	hosts := "localhost,127.0.0.1,::1,169.254.100.1,169.254.170.2,169.254.170.23,sandbox.localdomain,sandbox"
+	if host, _, err := net.SplitHostPort(runtimeAPI); err == nil && !strings.Contains(hosts, host) {
+		hosts += "," + host
+	}
+	return hosts
+}
+
+// namesUs reports whether the function is attached by naming our egress port in
+// its own HTTPS_PROXY.
+func namesUs(cfg config) bool {
+	env := environment(cfg.Environ)
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
+		value := env[name]
+		if !strings.Contains(value, "://") {
+			value = "http://" + value
+		}
+		if u, err := url.Parse(value); err == nil && samePort(u.Host, cfg.EgressAddr) {
+			return true
+		}
+	}
+	return false
+}
+
+// fingerprintKey is what secrets are fingerprinted with: the customer's key, or
+// one derived from the HEC token, so that fingerprints are equal across
+// sandboxes. Without either it is this process's own.
+func fingerprintKey(cfg *config) []byte {
+	switch {
+	case cfg.FingerprintKey != "":
+		return []byte(cfg.FingerprintKey)
+	case cfg.HECToken != "":
+		sum := sha256.Sum256([]byte("gatehouse fingerprint\x00" + cfg.HECToken))
+		return sum[:]
+	}
+	return []byte(newSandboxID() + newSandboxID())
+}

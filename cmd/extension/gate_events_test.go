@@ -1,0 +1,186 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/emulator"
+	"gatehouse/internal/record"
+)
+
+// sameAnswers compares an answer with the layer to the one without.
+func sameAnswers(t *testing.T, what string, with, without *emulator.Output) {
+	t.Helper()
+	replace := func(o *emulator.Output) string {
+		return strings.ReplaceAll(string(o.Payload), o.RequestID, "<request id>")
+	}
+	if replace(with) != replace(without) || with.FunctionError != without.FunctionError ||
+		with.StatusCode != without.StatusCode || fmt.Sprint(with.Trailers) != fmt.Sprint(without.Trailers) || with.Streamed != without.Streamed {
+		t.Errorf("%s: with the layer\n%.300s %q %d %v\nwithout\n%.300s %q %d %v", what,
+			replace(with), with.FunctionError, with.StatusCode, with.Trailers,
+			replace(without), without.FunctionError, without.StatusCode, without.Trailers)
+	}
+}
+
+// Every way that an invocation can end looks to its caller and in its log as it
+// does without the layer.
+func TestNothingChanges(t *testing.T) {
+	tests := []struct{ name, event string }{
+		{"answer", `{"Do":"","Message":"O'Brien","Say":"a line"}`},
+		{"error", `{"Do":"error","Message":"no such order","Say":"a line"}`},
+		{"panic", `{"Do":"panic","Message":"oh"}`},
+		{"crash", `{"Do":"exit","Code":3,"Say":"last words"}`},
+		{"clean exit", `{"Do":"exit"}`},
+		{"time-out", `{"Do":"sleep","Ms":5000}`},
+		{"stream", `{"Do":"stream","Bytes":20000000}`},
+		{"stream that fails", `{"Do":"stream","Bytes":100000,"Message":"midway"}`},
+		{"largest answer", `{"Do":"big","Bytes":6291556}`},
+		{"answer too large", `{"Do":"big","Bytes":6291557}`},
+	}
+	attached := []struct {
+		name string
+		s    setup
+	}{
+		{"wrapper", setup{attach: wrapper}},
+		{"wrapper, telemetry 202", setup{attach: wrapper, change: func(c *emulator.Config) { c.Telemetry202 = true }}},
+		{"proxy", setup{attach: proxied}},
+		{"proxy, telemetry 202", setup{attach: proxied, change: func(c *emulator.Config) { c.Telemetry202 = true }}},
+		{"off", setup{attach: wrapper, env: map[string]string{"GATEHOUSE": "off"}}},
+		{"broken configuration", setup{attach: wrapper, env: map[string]string{"GATEHOUSE_MODE": "enfroce", "GATEHOUSE_POLICY": "/nowhere"}}},
+		{"HEC down", setup{attach: wrapper, env: map[string]string{"GATEHOUSE_HEC_URL": "http://127.0.0.1:1"}}},
+		{"HEC down, proxy, telemetry 202", setup{attach: proxied, env: map[string]string{"GATEHOUSE_HEC_URL": "http://127.0.0.1:1"},
+			change: func(c *emulator.Config) { c.Telemetry202 = true }}},
+	}
+	plain := shortly(t, setup{attach: bare})
+	for _, a := range attached {
+		t.Run(a.name, func(t *testing.T) {
+			t.Parallel()
+			g := shortly(t, a.s)
+			for _, tt := range tests {
+				without, lines := one(t, plain, tt.event)
+				with, gatedLines := one(t, g, tt.event)
+				sameAnswers(t, tt.name, with, without)
+				if lines != gatedLines {
+					t.Errorf("%s: the function's log is\n%s\nwithout the layer\n%s", tt.name, gatedLines, lines)
+				}
+			}
+		})
+	}
+}
+
+// shortly starts the function with a time-out of a second.
+func shortly(t *testing.T, s setup) *gate {
+	t.Helper()
+	change := s.change
+	s.change = func(c *emulator.Config) {
+		c.Timeout = time.Second
+		if change != nil {
+			change(c)
+		}
+	}
+	return start(t, "func", s)
+}
+
+// one invokes once, and returns what the function printed meanwhile.
+func one(t *testing.T, g *gate, event string) (*emulator.Output, string) {
+	t.Helper()
+	before := len(g.log("function"))
+	out, err := g.Invoke(t.Context(), emulator.Input{Event: []byte(event), LogTail: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, withoutTimes(g.log("function")[before:])
+}
+
+// withoutTimes drops what differs between two runs of the same function: dates
+// and addresses in a stack trace.
+func withoutTimes(log string) string {
+	var kept []string
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "0x") || strings.HasPrefix(line, "20") || strings.Contains(line, "goroutine") {
+			continue
+		}
+		kept = append(kept, line)
+	}
+	return strings.Join(kept, "")
+}
+
+func TestBadInputArrivesByteForByte(t *testing.T) {
+	deep := strings.Repeat(`{"a":`, 5000) + strings.Repeat(`[`, 5000) + strings.Repeat(`]`, 5000) + strings.Repeat(`}`, 5000)
+	tests := []struct {
+		name, event string
+		gap         string // reason in the receipt; "" none
+	}{
+		{"fine", `{"Message":"fine"}`, ""},
+		{"malformed", `{"Message": "cut`, "malformed"},
+		{"not JSON", `plain words`, ""},
+		{"6 MB", `{"Message":"` + strings.Repeat("word ", 1_200_000) + `"}`, ""},
+		{"10,000 deep", deep, "depth"},
+		{"not UTF-8", "{\"Message\":\"\xff\xfe\xfa\"}", "not-utf8"},
+		{"empty", "", "empty"},
+		{"spaces", "  { \"b\" : 1 ,\n\"a\" : 2 }  ", ""},
+	}
+	for _, attach := range []string{wrapper, proxied} {
+		g := start(t, "echo", setup{attach: attach})
+		for _, tt := range tests {
+			if out := g.invoke(t, tt.event); string(out.Payload) != tt.event || out.FunctionError != "" {
+				t.Errorf("%s, %s: %d bytes went in, %d came out (%s)", attach, tt.name, len(tt.event), len(out.Payload), out.FunctionError)
+			}
+		}
+		if attach != wrapper {
+			continue
+		}
+		eventually(t, "every receipt arrives", func() bool { return g.kinds(record.Invocation) == len(tests) })
+	}
+}
+
+func TestAttackIsRefusedBeforeTheHandler(t *testing.T) {
+	const attack = `{"Records":[{"EventSource":"aws:sns","EventVersion":"1.0","Sns":{"Message":"1' UNION SELECT password FROM users -- ","MessageId":"m"}}]}`
+	for _, closing := range []string{"", "1"} {
+		g := start(t, "echo", setup{attach: wrapper, env: map[string]string{"CLOSE": closing}})
+		if out := g.invoke(t, attack); string(out.Payload) != "null" || out.FunctionError != "" {
+			t.Fatalf("the caller got %q %q", out.Payload, out.FunctionError)
+		}
+		eventually(t, "the attack is in the console", func() bool { return g.kinds(record.Attack) == 1 })
+		if out := g.invoke(t, `{"a":"fine"}`); string(out.Payload) != `{"a":"fine"}` {
+			t.Errorf("the next event was answered %q", out.Payload)
+		}
+	}
+}
+
+func TestMonitorModeLetsItThrough(t *testing.T) {
+	const attack = `{"q":"1' UNION SELECT password FROM users -- "}`
+	g := start(t, "echo", setup{attach: wrapper, env: map[string]string{"GATEHOUSE_MODE": "monitor"}})
+	if out := g.invoke(t, attack); string(out.Payload) != attack {
+		t.Fatalf("the caller got %q", out.Payload)
+	}
+	eventually(t, "the attack is in the console", func() bool { return g.kinds(record.Attack) == 1 })
+}
+
+func TestHealthSaysHowItIsAttached(t *testing.T) {
+	tests := []struct {
+		attach   string
+		want     []string
+		dontWant string
+	}{
+		{wrapper, []string{`"rung":"wrapper"`}, `"events"`},
+		{proxied, []string{`"rung":"proxy"`, `"what":"events"`, `"what":"telemetry"`}, "@"},
+	}
+	for _, tt := range tests {
+		g := start(t, "echo", setup{attach: tt.attach, env: map[string]string{"GATEHOUSE_HEC_URL": "", "GATEHOUSE_HEC_TOKEN": ""},
+			change: func(c *emulator.Config) { c.Telemetry202 = tt.attach == proxied }})
+		g.invoke(t, `{}`)
+		eventually(t, "a health record", func() bool { return strings.Contains(g.log("extension"), `"kind":"health"`) })
+		log := g.log("extension")
+		for _, want := range tt.want {
+			if !strings.Contains(log, want) {
+				t.Errorf("%s: no %s in\n%s", tt.attach, want, log)
+			}
+		}
+		if strings.Contains(log, tt.dontWant) {
+			t.Errorf("%s: %s in\n%s", tt.attach, tt.dontWant, log)
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gatehouse/internal/console"
+	"gatehouse/internal/emulator"
+	"gatehouse/internal/record"
+)
+
+// programs are the extension and the functions, built once for all tests.
+var programs = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "extension-test-")
+	if err != nil {
+		return "", err
+	}
+	for name, pkg := range map[string]string{
+		"layer/extensions/gatehouse": ".", "func": "../../internal/emulator/testdata/func", "echo": "./testdata/echo",
+	} {
+		cmd := exec.Command("go", "build", "-race", "-o", filepath.Join(dir, name), pkg)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
+		}
+	}
+	return dir, os.CopyFS(filepath.Join(dir, "layer", "gatehouse"), os.DirFS("../../layer/gatehouse"))
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := programs(); err == nil {
+		_ = os.RemoveAll(dir) // the system's own cleaning does it otherwise
+	}
+	os.Exit(code)
+}
+
+// How a function is attached.
+const (
+	bare    = "bare"    // no layer
+	wrapper = "wrapper" // AWS_LAMBDA_EXEC_WRAPPER
+	proxied = "proxied" // HTTPS_PROXY alone
+)
+
+// setup says how to start a function.
+type setup struct {
+	attach string
+	env    map[string]string
+	change func(*emulator.Config)
+}
+
+// gate is a started function and the console that its layer reports to.
+type gate struct {
+	*emulator.Lambda
+	console *console.Console
+	env     map[string]string
+
+	mu    sync.Mutex
+	lines []emulator.Line
+}
+
+// start starts program in a local Lambda, with the layer as s says.
+func start(t *testing.T, program string, s setup) *gate {
+	t.Helper()
+	dir, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := new(gate)
+	if g.console, err = console.Open(t.Context(), console.Config{Addr: "127.0.0.1:0"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = g.console.Close() })
+	g.env = map[string]string{
+		"GATEHOUSE_RUN_DIR": filepath.Join(t.TempDir(), "run"), "GATEHOUSE_LOG_LEVEL": "error",
+		"GATEHOUSE_HEC_URL": g.console.HECURL(), "GATEHOUSE_HEC_TOKEN": g.console.HECToken(),
+		"GATEHOUSE_MODE": "enforce",
+	}
+	for _, name := range []string{"EGRESS", "RUNTIME_API", "TELEMETRY"} {
+		g.env["GATEHOUSE_"+name+"_ADDR"] = freeAddr(t)
+	}
+	c := emulator.Config{Command: []string{filepath.Join(dir, program)}, Log: g.add, Timeout: 10 * time.Second, Env: g.env}
+	switch s.attach {
+	case bare:
+		c.Env = map[string]string{}
+	case wrapper:
+		g.env["AWS_LAMBDA_EXEC_WRAPPER"] = "/opt/gatehouse/wrapper"
+	case proxied:
+		g.env["HTTPS_PROXY"] = "http://" + g.env["GATEHOUSE_EGRESS_ADDR"]
+	}
+	if s.attach != bare {
+		c.Layer = filepath.Join(dir, "layer")
+	}
+	maps.Copy(c.Env, s.env)
+	if s.change != nil {
+		s.change(&c)
+	}
+	if g.Lambda, err = emulator.Start(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.stop(t) })
+	return g
+}
+
+func (g *gate) stop(t *testing.T) {
+	t.Helper()
+	if err := g.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
+		t.Errorf("shutdown: %v", err)
+	}
+	if log := g.log("extension"); strings.Contains(log, "panic") || strings.Contains(log, "DATA RACE") {
+		t.Errorf("the extension's log:\n%s", log)
+	}
+}
+
+func (g *gate) add(l emulator.Line) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.lines = append(g.lines, l)
+}
+
+// log returns the lines of one source.
+func (g *gate) log(source string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var b strings.Builder
+	for _, l := range g.lines {
+		if l.Source == source {
+			b.WriteString(l.Text + "\n")
+		}
+	}
+	return b.String()
+}
+
+// invoke sends one event and returns the answer as the caller sees it.
+func (g *gate) invoke(t *testing.T, event string) *emulator.Output {
+	t.Helper()
+	out, err := g.Invoke(t.Context(), emulator.Input{Event: []byte(event)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// freeAddr is a loopback address that nobody listens on.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// eventually polls until ok, for five seconds.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// kinds counts what the console has of a kind.
+func (g *gate) kinds(k record.Kind) int { return g.console.Received().Kinds[k] }

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"gatehouse/internal/lambdaapi"
+	"gatehouse/internal/proxy"
+	"gatehouse/internal/record"
+)
+
+const (
+	// margin is what is left of an invocation's time when we let go of it, at
+	// most: a tenth where that is less.
+	margin = 200 * time.Millisecond
+	// A flush takes maxFlush at most, and after one that failed only shortFlush,
+	// until one succeeds: while we flush, the next invocation waits.
+	maxFlush   = time.Second
+	shortFlush = 50 * time.Millisecond
+	// tick and the pipeline's urgent bytes rule managed instances, which do not
+	// freeze and tell us of no invocation.
+	tick = time.Second
+)
+
+// next is one answer of /event/next.
+type next struct {
+	event *lambdaapi.Event
+	err   error
+}
+
+// loop owns /event/next: asking for an event says that we are done with the last
+// one, and lets Lambda freeze us. It returns after SHUTDOWN.
+func (x *extension) loop(ctx context.Context) error {
+	answers := make(chan next, 1)
+	ask := func() {
+		go func() { // ends with its one answer
+			e, err := x.api.Next(ctx)
+			answers <- next{e, err}
+		}()
+	}
+	ask()
+	var ticks <-chan time.Time
+	if !x.invoked {
+		t := time.NewTicker(tick)
+		defer t.Stop()
+		ticks = t.C
+	}
+	for {
+		select {
+		case <-x.pipeline.Urgent():
+			x.flush(ctx, time.Now().Add(maxFlush))
+		case <-ticks:
+			x.flush(ctx, time.Now().Add(maxFlush))
+		case a := <-answers:
+			if a.err != nil {
+				return a.err
+			}
+			if strings.EqualFold(a.event.Type, lambdaapi.Shutdown) {
+				x.shutdown(ctx, a.event)
+				return nil
+			}
+			x.invoke(ctx, a.event)
+			ask()
+		}
+	}
+}
+
+// invoke accompanies one invocation to its end, and flushes.
+func (x *extension) invoke(ctx context.Context, e *lambdaapi.Event) {
+	deadline := e.Deadline()
+	now := time.Now()
+	x.sandbox.Open(proxy.Invocation{
+		RequestID: e.RequestID, ARN: e.InvokedFunctionARN, TraceID: e.Tracing.Value,
+		Deadline: deadline, Started: now,
+	})
+	x.health()
+	end := deadline.Add(-min(margin, time.Until(deadline)/10))
+	if x.sandbox.Relayed() || x.telemetry {
+		x.await(ctx, e.RequestID, end)
+	}
+	if !x.sandbox.Relayed() {
+		x.guard.Finish(e.RequestID, "success") // without the relay nobody else closes it
+	}
+	if !x.cfg.FlushAtShutdown {
+		x.flush(ctx, end)
+	}
+	x.egress.CloseIdle()
+}
+
+// await returns when the invocation is over, at the latest at end. Findings do
+// not wait for it.
+func (x *extension) await(ctx context.Context, requestID string, end time.Time) {
+	timer := time.NewTimer(time.Until(end))
+	defer timer.Stop()
+	for {
+		over, changed := x.endings.over(requestID)
+		if over {
+			return
+		}
+		select {
+		case <-changed:
+		case <-x.pipeline.Urgent():
+			x.flush(ctx, end)
+		case <-timer.C:
+			return
+		}
+	}
+}
+
+// flush sends what is queued, until end at the latest. A failure is said when it
+// starts and when it ends.
+func (x *extension) flush(ctx context.Context, end time.Time) {
+	limit := time.Now().Add(maxFlush)
+	if x.flushFailed {
+		limit = time.Now().Add(shortFlush)
+	}
+	if end.Before(limit) {
+		limit = end
+	}
+	ctx, cancel := context.WithDeadline(ctx, limit)
+	defer cancel()
+	err := x.pipeline.Flush(ctx)
+	if failed := err != nil; failed != x.flushFailed {
+		x.flushFailed = failed
+		if failed {
+			x.log.Warn("records are not delivered", zap.Error(err))
+		} else {
+			x.log.Warn("records are delivered again")
+		}
+	}
+	x.closeIdleSink()
+}
+
+// health says once how the function is attached and what does not work, as soon
+// as it is known: when the first event is there.
+func (x *extension) health() {
+	if x.healthSaid {
+		return
+	}
+	x.healthSaid = true
+	rung := x.rung()
+	if rung != "wrapper" && x.invoked {
+		x.degradeBy("events", errNotRelayed)
+	}
+	x.mu.Lock()
+	degraded := slices.Clone(x.degraded)
+	x.mu.Unlock()
+	x.pipeline.Add(&record.Record{
+		Kind: record.Health, Time: time.Now().UTC(), Rung: rung, Degraded: degraded,
+		Lost: x.pipeline.Lost(), Recovered: x.guard.Recovered(),
+	})
+}
+
+// rung says how the function is attached, from what was seen.
+func (x *extension) rung() string {
+	switch {
+	case x.sandbox.Relayed():
+		return "wrapper"
+	case x.proxied:
+		return "proxy"
+	}
+	return "none"
+}
+
+// shutdown delivers what there is, within the time that Lambda gives.
+func (x *extension) shutdown(ctx context.Context, e *lambdaapi.Event) {
+	_ = x.folder.unready() // the next start does it again
+	status := "error"
+	if strings.EqualFold(e.ShutdownReason, "timeout") {
+		status = "timeout"
+	}
+	open, _ := x.sandbox.At()
+	for _, inv := range open {
+		x.guard.Finish(inv.RequestID, status)
+	}
+	x.sandbox.Shutdown()
+	x.health()
+	if n := x.guard.Recovered() + x.egress.Recovered(); n > 0 || len(x.pipeline.Lost()) > 0 {
+		x.pipeline.Add(&record.Record{
+			Kind: record.Health, Time: time.Now().UTC(), Rung: x.rung(), Lost: x.pipeline.Lost(), Recovered: n,
+		})
+	}
+	limit := time.Now().Add(maxFlush)
+	if end := e.Deadline().Add(-margin); end.Before(limit) {
+		limit = end
+	}
+	ctx, cancel := context.WithDeadline(ctx, limit)
+	defer cancel()
+	x.pipeline.Shutdown(ctx)
+}

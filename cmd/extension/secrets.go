@@ -1,0 +1,94 @@
+package main
+
+import (
+	"net/url"
+	"strings"
+	"sync"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/detect/leak"
+	"gatehouse/internal/policy"
+	"gatehouse/internal/record"
+)
+
+// lazySecrets knows the function's own secrets: the values of its environment
+// that look like one, and the HEC token, which must not leave either. It is
+// built when it is first needed.
+type lazySecrets struct {
+	cfg    *config
+	policy func() *policy.Policy
+
+	once sync.Once
+	set  *leak.Set
+}
+
+func (l *lazySecrets) get() *leak.Set {
+	l.once.Do(func() {
+		key := fingerprintKey(l.cfg)
+		fingerprint := func(value []byte) string { return record.Fingerprint(key, value) }
+		secrets := leak.Watch(l.cfg.Environ, l.policy().WatchSecret, fingerprint)
+		if token := l.cfg.HECToken; len(token) >= 8 {
+			secrets = append(secrets, leak.Secret{
+				Name: "GATEHOUSE_HEC_TOKEN", Value: []byte(token), Fingerprint: fingerprint([]byte(token)),
+			})
+		}
+		l.set = leak.New(secrets)
+	})
+	return l.set
+}
+
+// scanner looks for secrets that must not go to host in this place.
+func (l *lazySecrets) scanner(host, place string) detect.Scanner {
+	set, p := l.get(), l.policy()
+	allowed := func(name string) bool { return p.SecretHost(name, host) || signs(name, host, place) }
+	if place == "host" || place == "sni" {
+		return set.ScannerFold(allowed) // names have no case
+	}
+	return set.Scanner(allowed)
+}
+
+// signs reports whether a credential of AWS's stands where a signed request to
+// AWS has it: the key id in the Authorization header or a presigned query, the
+// session token in its own. The secret access key goes nowhere.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+func signs(name, host, place string) bool {
+	if !awsHost(host) {
+		return false
+	}
+	switch name {
+	case "AWS_ACCESS_KEY_ID":
+		return place == "header:authorization" || place == "url"
+	case "AWS_SESSION_TOKEN":
+		return place == "header:x-amz-security-token" || place == "url"
+	}
+	return false
+}
+
+// awsHost reports whether host is a service endpoint of AWS's. Hosts below it
+// that anybody can rent do not count.
+func awsHost(host string) bool {
+	for _, suffix := range []string{".amazonaws.com", ".amazonaws.com.cn", ".api.aws"} {
+		service, ok := strings.CutSuffix(host, suffix)
+		if !ok {
+			continue
+		}
+		rented := strings.HasPrefix(service, "ec2-") || strings.Contains(service, ".elb") ||
+			strings.Contains(service, "elb.") || strings.Contains(service, "execute-api") || strings.Contains(service, "compute")
+		return !rented
+	}
+	return false
+}
+
+// of returns the proxy that the customer wants for host, or nil.
+func (c customerProxy) of(host string) *url.URL {
+	if c.HTTPS == nil {
+		return nil
+	}
+	for entry := range strings.FieldsFuncSeq(c.No, func(r rune) bool { return r == ',' || r == ' ' }) {
+		name := strings.TrimPrefix(strings.TrimPrefix(entry, "*"), ".")
+		if entry == "*" || strings.EqualFold(host, name) || strings.HasSuffix(strings.ToLower(host), "."+strings.ToLower(name)) {
+			return nil
+		}
+	}
+	return c.HTTPS
+}
