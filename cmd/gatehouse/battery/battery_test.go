@@ -21,7 +21,7 @@ import (
 const (
 	seed       = battery.Seed
 	rows       = battery.Size
-	attacksSum = "a779b8ca3850f00db85a4bf3d52d4c97fc7b1792a773378d6f205affc51538e2"
+	attacksSum = "15dbff757aa774615aa4dc0dd2e975319b0eadeb4d59bc23e883fb3c0ea48cfd"
 	benignSum  = "8195c56dceb40109cd8d5752e27155c773a18951b57b705e50840a8954dbd9f3"
 )
 
