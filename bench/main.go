@@ -1,0 +1,67 @@
+// Command bench measures what Gatehouse costs, beside yardsticks that do the
+// least that could do the job, in turns and in the same call.
+//
+//	bench start  [flags]   what the extension adds to a cold start
+//	bench invoke [flags]   what the relay and the inspection add to an invocation
+//
+// scripts/bench builds the programs that it compares and calls it. It exits 0 when
+// a goal was missed, and 1 with -check.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+)
+
+// programs are the paths of what is compared.
+type programs struct {
+	extension, bare, relay, reverseproxy string
+	zip, policy                          string
+}
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	var p programs
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	flags.StringVar(&p.extension, "extension", "", "`path` of cmd/extension")
+	flags.StringVar(&p.bare, "bare", "", "`path` of bench/bare")
+	flags.StringVar(&p.relay, "relay", "", "`path` of bench/relay")
+	flags.StringVar(&p.reverseproxy, "reverseproxy", "", "`path` of bench/reverseproxy")
+	flags.StringVar(&p.zip, "zip", "", "`path` of the layer")
+	flags.StringVar(&p.policy, "policy", "", "`path` of the layer's policy")
+	asJSON := flags.Bool("json", false, "end with one line of JSON")
+	check := flags.Bool("check", false, "exit 1 when a goal is missed")
+	n := flags.Int("n", 0, "how often to measure each; 0 is the usual number")
+	if len(os.Args) < 2 {
+		return fmt.Errorf("which one: start or invoke?")
+	}
+	name := os.Args[1]
+	if err := flags.Parse(os.Args[2:]); err != nil {
+		return err
+	}
+	measure, ok := map[string]func(programs, int) (*Report, error){"start": start, "invoke": invoke}[name]
+	if !ok {
+		return fmt.Errorf("no benchmark %q: start or invoke", name)
+	}
+	report, err := measure(p, *n)
+	if err != nil {
+		return fmt.Errorf("measuring %s: %w", name, err)
+	}
+	report.Print(os.Stdout)
+	if *asJSON {
+		if err := report.JSON(os.Stdout); err != nil {
+			return err
+		}
+	}
+	if *check && !report.OK() {
+		return fmt.Errorf("a goal was missed")
+	}
+	return nil
+}
