@@ -71,7 +71,9 @@ func ParseReply(status int, body []byte) Reply {
 		Invalid *int    `json:"invalid-event-number"`
 		AckID   *int64  `json:"ackId"`
 	}
-	if json.Unmarshal(body, &b) == nil && b.Code != nil && *b.Code >= 0 {
+	// A member of another type leaves the rest; no JSON leaves all of it empty.
+	_ = json.Unmarshal(body, &b)
+	if b.Code != nil && *b.Code >= 0 {
 		r.Code = *b.Code
 		if b.Text != nil {
 			r.Text = clip(*b.Text, maxText)
