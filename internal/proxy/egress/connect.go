@@ -121,7 +121,7 @@ func (f *flow) watch(c *early, upstream net.Conn) {
 	v := f.judgeHello(h)
 	if v.Action.Blocks() {
 		f.count(func(n *proxy.Counters) { n.Refused++ })
-		f.alert(down, c.Conn, upstream, alertAccessDenied)
+		f.alert(down, c.Conn, alertAccessDenied)
 		return
 	}
 	if f.wantsInspection(h) && down.interrupt() {
@@ -153,10 +153,10 @@ func (f *flow) judgeHello(h hello) proxy.Verdict {
 }
 
 // alert refuses a client after the 200.
-func (f *flow) alert(down *downward, c, upstream net.Conn, alert byte) {
-	_ = upstream.Close() // nothing was sent there
-	<-down.done
+func (f *flow) alert(down *downward, c net.Conn, alert byte) {
 	writeAlert(c, alert)
+	f.cut()
+	<-down.done
 }
 
 // downward copies from the server to the client.

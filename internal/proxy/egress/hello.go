@@ -94,10 +94,10 @@ func (oneWay) SetWriteDeadline(time.Time) error { return nil }
 
 // TLS alerts (RFC 8446, 6.2).
 const (
-	alertBadCertificate = 42
-	alertAccessDenied   = 49
-	alertInternalError  = 80
-	alertNoProtocol     = 120
+	alertHandshakeFailure = 40
+	alertBadCertificate   = 42
+	alertAccessDenied     = 49
+	alertInternalError    = 80
 )
 
 // writeAlert ends a TLS connection whose ClientHello was read and not answered.

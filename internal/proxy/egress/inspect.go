@@ -163,12 +163,12 @@ func (f *flow) impersonate(under *plainside) (*tls.Conn, error) {
 // alertFor says to the client what is wrong with the server.
 func alertFor(err error) byte {
 	var bad *tls.CertificateVerificationError
-	var said tls.AlertError
+	var said *net.OpError
 	switch {
 	case errors.As(err, &bad):
 		return alertBadCertificate
-	case errors.As(err, &said):
-		return byte(said)
+	case errors.As(err, &said) && said.Op == "remote error":
+		return alertHandshakeFailure
 	}
 	return alertInternalError
 }
