@@ -163,11 +163,7 @@ func (l *Lambda) reset(s *sandbox, err error) {
 		reason = reasonTimeout
 	}
 	s.stop(reason)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.sandbox == s {
-		l.sandbox = nil
-	}
+	l.forget(s)
 }
 
 func (l *Lambda) freeze(s *sandbox) {
@@ -276,31 +272,55 @@ func (l *Lambda) initInside(inv *invocation) *sandbox {
 	return nil
 }
 
-// Shutdown waits for the running invocation, ends the sandbox with SHUTDOWN
-// and closes the APIs. When ctx is done first, everything is killed. It is
-// safe to call more than once.
+// Shutdown waits for what runs, ends the sandbox with SHUTDOWN and closes the
+// APIs. When ctx is done first, everything is killed. Invocations that still
+// wait for the sandbox get ErrClosed. A second call does nothing.
 func (l *Lambda) Shutdown(ctx context.Context) error {
-	err := l.acquire(ctx)
-	if errors.Is(err, ErrClosed) {
+	l.mu.Lock()
+	again := l.closed
+	l.closed = true
+	l.mu.Unlock()
+	if again {
 		return nil
 	}
-	l.mu.Lock()
-	s := l.sandbox
-	l.closed, l.sandbox = true, nil
-	l.mu.Unlock()
-	if s != nil && err != nil {
-		s.kill()
-	}
-	if s != nil && err == nil {
-		s.stop(reasonSpindown)
-	}
-	if err == nil {
-		<-l.slot
-	}
+	err := l.end(ctx)
 	if e := l.server.Close(); err == nil {
 		err = e
 	}
 	l.wg.Wait()
 	l.cgroup.remove()
 	return err
+}
+
+// end stops the sandbox when nothing uses it any more.
+func (l *Lambda) end(ctx context.Context) error {
+	select {
+	case l.slot <- struct{}{}:
+		defer func() { <-l.slot }()
+	case <-ctx.Done():
+		if s := l.current(); s != nil {
+			s.kill() // whoever uses it sees that and cleans up
+		}
+		return fmt.Errorf("waiting for the last invocation: %w", ctx.Err())
+	}
+	s := l.current()
+	if s == nil {
+		return nil
+	}
+	err := s.awaitAnyway(ctx, func() bool { return len(s.open) == 0 })
+	if err != nil {
+		s.fail(&fault{kind: "Sandbox.Failure", message: "the emulator was shut down"})
+	}
+	s.stop(reasonSpindown)
+	l.forget(s)
+	return err
+}
+
+// forget makes the next invocation start anew.
+func (l *Lambda) forget(s *sandbox) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sandbox == s {
+		l.sandbox = nil
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -71,6 +70,7 @@ func (s *sandbox) next(ctx context.Context) *invocation {
 		}
 		inv.returned = true
 	}
+	s.returning = max(0, s.returning-1)
 	s.idle++
 	s.notify()
 	s.mu.Unlock()
@@ -111,7 +111,7 @@ func (s *sandbox) claim(w http.ResponseWriter, r *http.Request, to string) *invo
 	s.mu.Lock()
 	id := r.PathValue("id")
 	inv := s.open[id]
-	late := slices.Contains(s.late, id)
+	late := s.takeLate(id)
 	twice := inv != nil && inv.claimed
 	ok := inv != nil && inv.delivered && !twice
 	if ok {
@@ -136,7 +136,10 @@ func (s *sandbox) claim(w http.ResponseWriter, r *http.Request, to string) *invo
 // false when the caller had been answered otherwise, by a time-out.
 func (s *sandbox) settle(inv *invocation, change func(*Output)) bool {
 	first := inv.finish(change)
-	s.change(func() { inv.answered = true })
+	s.change(func() {
+		inv.answered = true
+		s.returning++
+	})
 	return first
 }
 
@@ -262,18 +265,4 @@ func (s *sandbox) handleInitError(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	accept(w)
-}
-
-// maxLate bounds the ids of timed-out invocations that are remembered.
-const maxLate = 1000
-
-// forget closes inv on a managed instance; a late answer will get 410.
-func (s *sandbox) forget(inv *invocation, late bool) {
-	s.change(func() {
-		delete(s.open, inv.id)
-		if late {
-			s.late = append(s.late, inv.id)
-			s.late = s.late[max(0, len(s.late)-maxLate):]
-		}
-	})
 }

@@ -29,6 +29,7 @@ type sandbox struct {
 	runtimeUp          bool // the runtime has asked for its first event
 	initError          *fault
 	idle               int           // calls of /next that wait
+	returning          int           // answers without a call of /next after them
 	queue              []*invocation // to be delivered
 	open               map[string]*invocation
 	late               []string // timed out on a managed instance, newest last
