@@ -39,3 +39,12 @@ var families = [...]family{
 	{applies: sqlApplies, cost: sqlCost, match: matchSQL},
 	{applies: xssApplies, cost: xssCost, match: matchXSS},
 }
+
+// RuleIDs returns the ids of all rules, in the order in which they came to be.
+func RuleIDs() []string {
+	ids := make([]string, len(rules))
+	for i := range rules {
+		ids[i] = rules[i].id
+	}
+	return ids
+}

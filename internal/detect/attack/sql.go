@@ -27,7 +27,7 @@ func matchSQL(value []byte) (r *rule, at int) {
 	}
 	fingerprint, ok := sqlFingerprint(around(value, ev.at))
 	switch {
-	case ok && (ev.hard || ev.weak || !isSoft(fingerprint) && !ev.prose()):
+	case ok && (ev.hard || ev.weak || !isSoft(fingerprint) && !ev.plain()):
 		return &rules[ruleSQLLibinjection], ev.at
 	case ev.hard:
 		return &rules[ruleSQLGrammar], ev.at
@@ -44,8 +44,12 @@ func around(value []byte, at int) []byte {
 	return value[start:min(len(value), start+maxFingerprint)]
 }
 
-// prose reports whether names outnumber what SQL is made of.
-func (ev *evidence) prose() bool { return ev.words > 4+2*ev.keywords }
+// plain reports whether value reads like prose or code of another language: what
+// it has of SQL may stand in either.
+func (ev *evidence) plain() bool {
+	signs := ev.quotes + ev.comments + ev.keywords/2
+	return ev.marks == 0 || signs == 0 || ev.words > 2+ev.keywords
+}
 
 // softFingerprints are those that shop searches, prose and code have too: a
 // quotation followed by an operator, a number and a dash, a path with a star.

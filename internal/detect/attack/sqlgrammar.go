@@ -10,6 +10,7 @@ type evidence struct {
 	at         int // where the first of the strongest kind begins
 	words      int // names that are no keywords
 	keywords   int
+	marks      int // everything but words, dots and commas
 	quotes     int
 	comments   int
 	ends       bool // in a comment that nothing follows
@@ -84,6 +85,11 @@ func (g *grammar) tally(t *token) {
 	case t.kind == tokenComment:
 		g.comments++
 	}
+	switch t.kind {
+	case tokenWord, tokenDot, tokenComma, tokenOther, tokenEnd:
+	default:
+		g.marks++
+	}
 }
 
 // note takes down evidence that begins at t.
@@ -104,9 +110,9 @@ func conditional(t *token) bool {
 // AND 'a' LIKE 'a, HAVING 1=2, WHERE x BETWEEN 1 AND 1.
 func (g *grammar) compared() {
 	y, op, x, before := g.bare.back(0), g.bare.back(1), g.bare.back(2), g.bare.back(3)
-	if x.word == kwBetween {
-		if g.bare.back(4).kind == tokenNumber && y.kind == tokenNumber && op.kind == tokenLogic {
-			g.note(conditional(g.bare.back(4)) || conditional(g.bare.back(5)), x)
+	if before.word == kwBetween && op.kind == tokenLogic && x.kind == y.kind {
+		if x.kind == tokenNumber || g.quoted(x) && g.quoted(y) {
+			g.note(conditional(g.bare.back(5)), before)
 		}
 	}
 	if op.kind != tokenCompare || !conditional(before) {
@@ -116,7 +122,7 @@ func (g *grammar) compared() {
 	switch {
 	case x.kind == tokenNumber && y.kind == tokenNumber:
 		g.note(same || g.text(op)[0] == '=' || g.quotes > 0 || before.word == kwIf, before)
-	case x.kind == tokenWord && same && op.word == notKeyword:
+	case x.kind == tokenWord && same && g.text(op)[0] == '=':
 		g.note(true, before)
 	case x.kind == tokenWord && y.kind == tokenWord && g.quoted(x) && g.quoted(y):
 		g.note(same || g.text(op)[0] == '=', before)
@@ -137,12 +143,13 @@ func (g *grammar) selected() {
 	head := g.all.back(0)
 	k := uint(1)
 	if g.all.back(k).word != kwSelect {
-		if g.all.back(1).kind != tokenWord || g.all.back(1).word != notKeyword || g.all.back(2).word != kwSelect {
+		if name := g.all.back(1); !name.isName() || g.all.back(2).word != kwSelect {
 			return
 		}
 		// SELECT name: what follows must go on with the query
 		switch {
-		case head.kind == tokenComma, head.kind == tokenOpen && !head.spaced, head.kind == tokenDot && !head.spaced, head.word == kwFrom:
+		case head.kind == tokenComma, head.word == kwFrom:
+		case (head.kind == tokenOpen || head.kind == tokenDot || head.kind == tokenQuote) && !head.spaced:
 		default:
 			return
 		}
@@ -151,6 +158,11 @@ func (g *grammar) selected() {
 		return
 	}
 	g.selectAt(k)
+}
+
+// isName reports whether t may name a column, a function or a table.
+func (t *token) isName() bool {
+	return t.kind == tokenWord && (t.word == notKeyword || t.word == kwObject)
 }
 
 // selectHead reports whether t, as the first thing selected, is no English.
@@ -162,7 +174,7 @@ func selectHead(t *token) bool {
 		return true // SELECT *
 	}
 	switch t.word {
-	case kwCase, kwProbe, kwChar, kwTime, kwIf, kwLimit:
+	case kwCase, kwProbe, kwPackage, kwChar, kwTime, kwIf, kwLimit:
 		return true
 	}
 	return false
@@ -224,27 +236,55 @@ func (g *grammar) broken(k uint) bool {
 // called looks for functions that wait, read or fail on purpose, where an
 // expression may stand.
 func (g *grammar) called() {
-	paren, name := g.all.back(0), g.all.back(1)
-	if paren.kind != tokenOpen && paren.kind != tokenDot || paren.spaced {
+	open, name := g.all.back(0), g.all.back(1)
+	if open.spaced || name.kind != tokenWord || name.word == notKeyword {
 		return
 	}
-	before := g.all.back(2)
-	place := before.kind == tokenLogic || before.kind == tokenCompare || before.kind == tokenOperator || before.word == kwSelect ||
-		before.word == kwClause || before.kind == tokenSemi || before.word == kwBegin
-	nested := before.kind == tokenOpen || before.kind == tokenComma || before.kind == tokenQuote || before.kind == tokenNumber
+	switch open.kind {
+	case tokenOpen:
+		g.function(name, g.all.back(2))
+	case tokenDot:
+		switch before := g.all.back(2); name.word {
+		case kwPackage:
+			g.note(expression(before) || within(before), name)
+		case kwSchema:
+			g.note(before.word == kwFrom, name)
+		}
+	}
+}
+
+// expression reports whether an expression stands behind t.
+func expression(t *token) bool {
+	switch t.kind {
+	case tokenLogic, tokenCompare, tokenOperator, tokenSemi:
+		return true
+	}
+	return t.word == kwSelect || t.word == kwClause || t.word == kwBegin
+}
+
+// within reports whether an argument or a value that was broken out of ends in t.
+func within(t *token) bool {
+	switch t.kind {
+	case tokenOpen, tokenComma, tokenQuote, tokenNumber:
+		return true
+	}
+	return false
+}
+
+// function judges the call of a function behind before.
+func (g *grammar) function(name, before *token) {
 	switch name.word {
 	case kwTime:
-		g.note(place || nested && g.weak, name)
+		g.note(expression(before) || within(before) && g.weak, name)
 	case kwProbe, kwIf:
-		if place || nested {
-			g.note(place && g.quotes > 0 && before.kind == tokenLogic && g.words < 8, name)
+		if expression(before) || within(before) {
+			g.note(before.kind == tokenLogic && g.quotes > 0 && g.words < 8, name)
 		}
-	case kwSchema:
-		g.note(before.word == kwFrom, name)
 	case kwChar:
 		// CHR(65)||CHR(66), CHAR(65)+CHAR(66)
-		if (before.kind == tokenLogic || before.kind == tokenOperator) && g.all.back(3).kind == tokenClose && g.all.back(6).word == kwChar {
-			g.note(true, g.all.back(6))
+		joined := before.kind == tokenLogic || before.kind == tokenOperator
+		if first := g.all.back(6); joined && g.all.back(3).kind == tokenClose && first.word == kwChar {
+			g.note(true, first)
 		}
 	}
 }
@@ -280,8 +320,8 @@ func (g *grammar) begins(k uint) bool {
 		case kwDeclare:
 			return second.kind == tokenAt
 		case kwBegin:
-			return second.kind == tokenComment || second.kind == tokenEnd || second.kind == tokenSemi || second.word == kwTime
-		case kwIf, kwTime:
+			return second.kind == tokenComment || second.kind == tokenEnd || second.kind == tokenSemi || second.word == kwPackage
+		case kwIf, kwTime, kwPackage:
 			return second.kind == tokenOpen && !second.spaced
 		case kwExec:
 			return second.kind == tokenAt || second.kind == tokenOpen || second.word == kwProbe || second.kind == tokenQuote

@@ -34,7 +34,8 @@ const (
 	kwBegin     // BEGIN SHUTDOWN
 	kwChar      // CHR CHAR NCHAR
 	kwTime      // functions that wait
-	kwProbe     // functions and packages that read, compute or fail on purpose
+	kwProbe     // functions that read, compute or fail on purpose
+	kwPackage   // packages of such functions: DBMS_LOCK.SLEEP
 	kwSchema    // catalogues
 	kwProcedure //
 	kwAnalyse   //
@@ -126,13 +127,15 @@ func keywordOf(word []byte) keyword {
 		return kwBegin
 	case "CHR", "CHAR", "NCHAR":
 		return kwChar
-	case "SLEEP", "PG_SLEEP", "BENCHMARK", "RANDOMBLOB", "DBMS_LOCK", "DBMS_PIPE", "DBMS_SESSION":
+	case "SLEEP", "PG_SLEEP", "BENCHMARK", "RANDOMBLOB":
 		return kwTime
 	case "EXTRACTVALUE", "UPDATEXML", "XMLTYPE", "GTID_SUBSET", "GTID_SUBTRACT", "JSON_KEYS", "RAISE_ERROR", "LOAD_FILE",
-		"LOAD_EXTENSION", "XP_CMDSHELL", "XP_DIRTREE", "SP_EXECUTESQL", "SP_PASSWORD", "OPENROWSET", "UTL_INADDR", "UTL_HTTP",
-		"DBMS_UTILITY", "CTXSYS", "CONCAT", "CONCAT_WS", "GROUP_CONCAT", "UNHEX", "CRYPT_KEY", "REGEXP_SUBSTRING", "GENERATE_SERIES",
+		"LOAD_EXTENSION", "XP_CMDSHELL", "XP_DIRTREE", "SP_EXECUTESQL", "SP_PASSWORD", "OPENROWSET",
+		"CONCAT", "CONCAT_WS", "GROUP_CONCAT", "UNHEX", "CRYPT_KEY", "REGEXP_SUBSTRING", "GENERATE_SERIES",
 		"SUBSTR", "SUBSTRING", "ASCII", "ORD", "EXP", "FLOOR", "RAND", "VERSION", "MD5", "CONVERT", "CAST", "NULLIF", "IFNULL", "COALESCE":
 		return kwProbe
+	case "DBMS_LOCK", "DBMS_PIPE", "DBMS_SESSION", "DBMS_UTILITY", "DBMS_XMLGEN", "UTL_INADDR", "UTL_HTTP", "CTXSYS":
+		return kwPackage
 	case "INFORMATION_SCHEMA", "SQLITE_MASTER", "SQLITE_SCHEMA", "SYSIBM", "SYSOBJECTS", "SYSCOLUMNS", "SYSUSERS", "PG_CATALOG",
 		"PG_USER", "PG_SHADOW", "ALL_TABLES", "ALL_USERS", "USER_TABLES", "DUAL", "MSYSOBJECTS", "RDB$DATABASE", "RDB$FIELDS", "SYSMASTER":
 		return kwSchema

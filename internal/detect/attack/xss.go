@@ -49,7 +49,7 @@ func xssSign(value []byte, from int) int {
 		if value[i] == '<' && i+1 < len(value) && opensTag(value[i+1]) {
 			return i
 		}
-		if value[i] == '=' {
+		if value[i] == '=' && (i+1 == len(value) || value[i+1] != '=' && value[i+1] != '>') {
 			if name := attributeBefore(value[from:i]); name > 0 {
 				return i - name
 			}
