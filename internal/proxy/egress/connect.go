@@ -128,6 +128,11 @@ func (f *flow) watch(c *early, upstream net.Conn) {
 		f.inspect(c.Conn, upstream, h)
 		return
 	}
+	if v := f.notSeen(); v.Action.Blocks() {
+		f.count(func(n *proxy.Counters) { n.Refused++ })
+		f.alert(down, c.Conn, alertAccessDenied)
+		return
+	}
 	f.count(func(n *proxy.Counters) { n.Tunnelled++ })
 	f.tunnel(down, c.Conn, upstream, h.raw)
 }
@@ -150,6 +155,17 @@ func (f *flow) judgeHello(h hello) proxy.Verdict {
 		return v
 	}
 	return f.decide(&detect.Observation{Kind: detect.KindClientHello, Target: t})
+}
+
+// notSeen holds f to the rules once more when it was let through because its
+// requests were going to be seen, and now they are not.
+func (f *flow) notSeen() proxy.Verdict {
+	hoped := false
+	t := f.learn(func(t *detect.Target) { hoped, t.Decrypted = t.Decrypted, false })
+	if !hoped {
+		return proxy.Verdict{Action: proxy.Allow}
+	}
+	return f.decide(&detect.Observation{Kind: detect.KindConnect, Target: t})
 }
 
 // alert refuses a client after the 200.

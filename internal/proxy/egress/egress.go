@@ -95,7 +95,9 @@ type Proxy struct {
 // setUp makes what the literal left out.
 func (p *Proxy) setUp() {
 	p.once.Do(func() {
+		p.mu.Lock()
 		p.flows = make(map[*flow]struct{})
+		p.mu.Unlock()
 		p.gate = goproxy.NewProxyHttpServer()
 		p.gate.Tr = &http.Transport{} // never used: each flow brings its own
 		p.gate.ConnectDial = nil      // nor this one, which reads the environment

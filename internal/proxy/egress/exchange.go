@@ -50,6 +50,9 @@ func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
 	})
 	x.client.handled.Store(true)
 	x.w = &responder{ResponseWriter: w}
+	// A response may begin before the request has ended: net/http would swallow
+	// the rest of the request. HTTP/2 says that it needs no asking.
+	_ = http.NewResponseController(w).EnableFullDuplex()
 	x.p.gate.ServeHTTP(x.w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
 	x.done()
 	if x.torn.Load() || x.answered && x.blocked.Load() != nil {

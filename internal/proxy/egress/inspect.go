@@ -89,6 +89,11 @@ func beginsRequest(p []byte) bool {
 // opaque relays a decrypted connection that is not HTTP, scanning what the
 // client says.
 func (f *flow) opaque(down, up *tls.Conn, first []byte) {
+	if v := f.notSeen(); v.Action.Blocks() {
+		f.count(func(n *proxy.Counters) { n.Refused++ })
+		_ = down.Close() // it says close_notify: the handshake is long over
+		return
+	}
 	x := &exchange{p: f.p, f: f, target: f.learn(func(t *detect.Target) { t.Decrypted = true })}
 	x.relay(&early{Conn: down, read: first}, up, f.target.host)
 }

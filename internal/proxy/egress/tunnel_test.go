@@ -420,3 +420,5 @@ func TestTooMany(t *testing.T) {
 		time.Sleep(time.Millisecond) // polling
 	}
 }
+
+func portOf(a net.Addr) string { return a.String()[strings.LastIndexByte(a.String(), ':')+1:] }
