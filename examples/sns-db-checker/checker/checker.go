@@ -12,6 +12,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -62,7 +63,7 @@ func (c *Checker) Handle(ctx context.Context, event events.SNSEvent) (Answer, er
 		}
 		rows, err := c.find(ctx, name)
 		if err != nil {
-			log.Printf("checking order: %v", err)
+			log.Printf("checking order: %s", strings.ReplaceAll(err.Error(), "\n", " "))
 			continue
 		}
 		a.Rows = append(a.Rows, rows...)
