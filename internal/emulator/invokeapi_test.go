@@ -116,7 +116,7 @@ func frames(t *testing.T, stream []byte) (events [][2]string) {
 // A runtime of our own streams, because aws-lambda-go has no streaming mode
 // outside function URLs.
 func TestStreamingEndpoint(t *testing.T) {
-	l, _ := start(t, emulator.Config{Command: []string{"/bin/sh", "-c", "sleep 60"}, Timeout: 10 * time.Second, NoFreeze: true})
+	l, _ := start(t, emulator.Config{Command: []string{"/bin/sh", "-c", "sleep 60"}, Timeout: time.Second, NoFreeze: true})
 	server := httptest.NewServer(l.Handler())
 	defer server.Close()
 	url := server.URL + "/2021-11-15/functions/function/response-streaming-invocations"
