@@ -9,9 +9,13 @@ import (
 	"unicode/utf8"
 )
 
+// maxDepth bounds the nesting of raw JSON in a record. Whoever reads records has
+// a bound too, and beyond it would refuse the whole of them; Go's is 10,000.
+const maxDepth = 256
+
 // Encode returns r as one line of JSON in UTF-8, with its time in UTC. Raw parts
-// that are not JSON come as strings, so that only an impossible time (year 10000)
-// is an error.
+// that are not JSON, or nest more than 256 deep, come as strings, so that only an
+// impossible time (year 10000) is an error.
 func (r *Record) Encode() ([]byte, error) {
 	c := *r
 	c.Time = c.Time.UTC()
@@ -19,7 +23,7 @@ func (r *Record) Encode() ([]byte, error) {
 		c.DurationMS = 0
 	}
 	for _, raw := range []*json.RawMessage{&c.Event, &c.Platform, &c.MessageJSON} {
-		if !utf8.Valid(*raw) {
+		if !utf8.Valid(*raw) || deeper(*raw, maxDepth) {
 			*raw = asString(*raw)
 		}
 	}
@@ -33,6 +37,30 @@ func (r *Record) Encode() ([]byte, error) {
 		return nil, fmt.Errorf("encoding a %s record: %w", r.Kind, err)
 	}
 	return out, nil
+}
+
+// deeper reports whether raw nests more than limit deep.
+func deeper(raw []byte, limit int) bool {
+	if bytes.Count(raw, []byte("["))+bytes.Count(raw, []byte("{")) <= limit {
+		return false
+	}
+	depth, inString := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '[', c == '{':
+			if depth++; depth > limit {
+				return true
+			}
+		case c == ']', c == '}':
+			depth--
+		}
+	}
+	return false
 }
 
 // asString returns raw as a JSON string that shows it.

@@ -51,7 +51,7 @@ func (r *Record) DropEvent() {
 // to it and nothing beside them. Without a place it is the event's beginning.
 func skeleton(event []byte, f *detect.Finding) json.RawMessage {
 	if f == nil || f.Path == "" || f.Start < 0 || f.End > len(event) || f.Start >= f.End {
-		return quote(excerpt(string(event[:min(len(event), 2*excerptSize)]), 0))
+		return quote(excerpt(string(event[:min(len(event), 2*excerptSize)]), 0, 0))
 	}
 	// A value's length is bounded by the event's, which the relay bounds.
 	raw := event[f.Start:f.End]
@@ -60,11 +60,10 @@ func skeleton(event []byte, f *detect.Finding) json.RawMessage {
 	if json.Unmarshal(raw, &s) == nil {
 		value = s
 	}
-	at := f.MatchOffset
 	if len(f.DecodeChain) > 0 { // the offset counts in the decoded bytes
-		at = 0
+		return nest(f.Path, quote(excerpt(value, 0, 0)))
 	}
-	return nest(f.Path, quote(excerpt(value, at)))
+	return nest(f.Path, quote(excerpt(value, f.MatchOffset, len(f.Matched))))
 }
 
 // nest builds the objects and arrays that path names round inner.
@@ -76,32 +75,28 @@ func nest(path string, inner json.RawMessage) json.RawMessage {
 	return inner
 }
 
-// excerpt cuts s to excerptSize bytes round offset at. A cut, shown as "…", moves
-// inwards to the next delimiter where there is one, so that no half of a secret
-// stays: a mask would not know it.
-func excerpt(s string, at int) string {
+// excerpt cuts s to excerptSize bytes round the n bytes at offset at. A cut, shown
+// as "…", moves inwards to the next delimiter where there is one, so that no half
+// of a secret stays: a mask would not know it.
+func excerpt(s string, at, n int) string {
 	if len(s) <= excerptSize {
 		return strings.ToValidUTF8(s, "\uFFFD")
 	}
-	if at < 0 || at > len(s) {
-		at = 0
-	}
-	lo := max(0, at-excerptSize/2)
-	hi := min(len(s), lo+excerptSize)
-	lo = max(0, hi-excerptSize)
+	at = max(0, min(at, len(s)))
+	end := at + max(0, min(n, len(s)-at, detect.MaxMatched))
+	hi := min(len(s), max(0, at-excerptSize/2)+excerptSize)
+	lo := max(0, hi-excerptSize)
 	head, tail := "", ""
 	if lo > 0 {
 		head = "…"
 		if i := strings.IndexAny(s[lo:at], delimiters); i >= 0 {
 			lo += i
-		} else {
-			lo = at
 		}
 	}
 	if hi < len(s) {
 		tail = "…"
-		if i := strings.LastIndexAny(s[at:hi], delimiters); i >= 0 {
-			hi = at + i + 1
+		if i := strings.LastIndexAny(s[end:hi], delimiters); i >= 0 {
+			hi = end + i + 1
 		}
 	}
 	return head + strings.ToValidUTF8(s[lo:hi], "\uFFFD") + tail

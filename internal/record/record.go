@@ -139,26 +139,26 @@ type Record struct {
 
 // Hop is one HTTP request on a connection.
 type Hop struct {
-	Method string `json:"http_method"`
-	URL    string `json:"url"`
-	Status int    `json:"status,omitempty"`
+	Method string `json:"http_method" doc:"its method"`
+	URL    string `json:"url" doc:"its URL, own secrets replaced"`
+	Status int    `json:"status,omitempty" doc:"the answer's status"`
 }
 
 // Receipt says what was inspected of an event, so that nothing is skipped in
 // silence.
 type Receipt struct {
-	Bytes     int          `json:"bytes"`
-	Strings   int          `json:"strings"`
-	Work      int          `json:"work"`
-	Inspected bool         `json:"inspected"`
-	Exhausted bool         `json:"exhausted,omitempty"`
-	Gaps      []detect.Gap `json:"gaps,omitempty"`
-	Findings  int          `json:"findings,omitempty"`
-	TookUS    int64        `json:"took_us"`
+	Bytes     int          `json:"bytes" doc:"the event's size"`
+	Strings   int          `json:"strings" doc:"values that were judged"`
+	Work      int          `json:"work" doc:"bytes read by scanner, decoders and verifiers together"`
+	Inspected bool         `json:"inspected" doc:"whether the event was inspected at all"`
+	Exhausted bool         `json:"exhausted,omitempty" doc:"the budget of work ran out first"`
+	Gaps      []detect.Gap `json:"gaps,omitempty" doc:"parts that were not inspected: path, reason and bytes of each"`
+	Findings  int          `json:"findings,omitempty" doc:"places where something was found"`
+	TookUS    int64        `json:"took_us" doc:"microseconds that it took"`
 }
 
 // Degradation is one thing that does not work as configured.
 type Degradation struct {
-	What   string `json:"what"`   // "telemetry", "events", "policy", "hec"
-	Reason string `json:"reason"` // for people
+	What   string `json:"what" doc:"telemetry, events, policy or hec"`
+	Reason string `json:"reason" doc:"why, for people"`
 }
