@@ -2,13 +2,12 @@ package console
 
 import (
 	"bufio"
-	"compress/gzip"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -17,19 +16,12 @@ import (
 // Bounds of a request. A body is Splunk's max_content_length (limits.conf,
 // [http_input]), counted before and after decompression.
 const (
-	maxBody        = 838_860_800
-	maxAckBody     = 1 << 20
-	maxRequests    = 32 // at once; more are answered "Server is busy"
-	batchRows      = 500
-	batchBytes     = 4 << 20
-	defaultType    = "httpevent"
-	defaultSource  = "http:gatehouse-console"
-	defaultIndex   = "main"
-	collectorPath  = "/services/collector"
-	unsupportedDoc = "<!doctype html><title>415 Unsupported Media Type</title><h1>Unsupported Media Type</h1>\n"
+	maxBody       = 838_860_800
+	maxAckBody    = 1 << 20
+	maxRequests   = 32 // at once; more are answered "Server is busy"
+	bodyTimeout   = time.Minute
+	collectorPath = "/services/collector"
 )
-
-var errStore = errors.New("storing records")
 
 // guid is the form of a channel.
 var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
@@ -99,6 +91,8 @@ func (c *collector) post(w http.ResponseWriter, r *http.Request, answer func(w h
 		replyBusy.write(w)
 		return
 	}
+	// A sender that was frozen in the middle must not keep its slot.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // net/http's own writer can
 	if out := answer(w, r); out.status != 0 {
 		out.write(w)
 	}
@@ -151,42 +145,6 @@ func (c *collector) channelOf(r *http.Request) (string, *reply) {
 	}
 	return name, nil
 }
-
-// body returns the request's body, decompressed and bounded. It answers other
-// encodings itself and returns nil.
-func body(w http.ResponseWriter, r *http.Request) io.Reader {
-	limited := http.MaxBytesReader(w, r.Body, maxBody)
-	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
-	case "", "identity":
-		return limited
-	case "gzip":
-		return http.MaxBytesReader(w, &unzipper{r: limited}, maxBody)
-	}
-	w.Header().Set("Content-Type", "text/html; charset=UTF-8")
-	w.WriteHeader(http.StatusUnsupportedMediaType)
-	_, _ = io.WriteString(w, unsupportedDoc) // the client is gone: nobody to tell
-	return nil
-}
-
-// unzipper reads gzip's header at the first Read, so that a broken one is
-// reported like any other broken byte.
-type unzipper struct {
-	r  io.Reader
-	gz *gzip.Reader
-}
-
-func (u *unzipper) Read(p []byte) (int, error) {
-	if u.gz == nil {
-		gz, err := gzip.NewReader(u.r)
-		if err != nil {
-			return 0, err
-		}
-		u.gz = gz
-	}
-	return u.gz.Read(p)
-}
-
-func (u *unzipper) Close() error { return nil }
 
 // events takes JSON envelopes.
 func (c *collector) events(w http.ResponseWriter, r *http.Request) reply {
@@ -250,40 +208,13 @@ func nextLine(lines *bufio.Scanner, defaults envelope) (envelope, error) {
 	return envelope{}, io.EOF
 }
 
-// requestDefaults reads what a request says for all of its events.
-func requestDefaults(r *http.Request) (envelope, error) {
-	q := r.URL.Query()
-	e := envelope{host: q.Get("host"), source: q.Get("source"), sourcetype: q.Get("sourcetype"), index: q.Get("index")}
-	if e.host == "" {
-		e.host, _, _ = net.SplitHostPort(r.RemoteAddr)
-	}
-	e.source = or(e.source, defaultSource)
-	e.sourcetype = or(e.sourcetype, defaultType)
-	e.index = or(e.index, defaultIndex)
-	if t := q.Get("time"); t != "" {
-		nanos, err := parseEpoch(t)
-		if err != nil {
-			return envelope{}, err
-		}
-		e.time = nanos
-	}
-	return e, nil
-}
-
-func or(s, fallback string) string {
-	if s == "" {
-		return fallback
-	}
-	return s
-}
-
 // finish turns what became of a batch into the reply. An ackId comes with every
 // reply to a request of which something is stored, a refusal too.
 func (c *collector) finish(b *batch, channel string, err error) reply {
 	out := replySuccess
 	switch {
-	case b.aborted():
-		return reply{} // nobody to answer
+	case b.aborted(), errors.Is(err, os.ErrDeadlineExceeded):
+		return replyBusy // mostly nobody to hear it; who does, tries again
 	case errors.Is(err, io.EOF) && b.seen == 0, errors.Is(err, errForeignKey) && b.stored == 0:
 		return replyNoData
 	case !errors.Is(err, io.EOF) && !errors.Is(err, errForeignKey):
@@ -321,57 +252,4 @@ func (c *collector) acknowledge(w http.ResponseWriter, r *http.Request) reply {
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	_, _ = w.Write(answer) // the client is gone: it asks again and is told false
 	return reply{}
-}
-
-// batch stores a request's events in transactions of bounded size, in order, so
-// that whatever goes wrong, what came before it is stored.
-type batch struct {
-	collector    *collector
-	request      *http.Request
-	rows         []row
-	bytes        int64
-	seen, stored int // events read without fault; events in the store
-}
-
-func (c *collector) batch(r *http.Request) *batch { return &batch{collector: c, request: r} }
-
-func (b *batch) aborted() bool { return b.request.Context().Err() != nil }
-
-// fill takes events from next until it returns an error, stores them and returns
-// that error; io.EOF is the regular end.
-func (b *batch) fill(next func() (envelope, error)) error {
-	for {
-		e, err := next()
-		if errors.Is(err, errSkip) {
-			b.seen++
-			continue
-		}
-		if err != nil {
-			if e := b.commit(); e != nil {
-				return e
-			}
-			return err
-		}
-		b.seen++
-		b.rows = append(b.rows, newRow(e, time.Now()))
-		b.bytes += int64(len(e.event) + len(e.fields))
-		if len(b.rows) >= batchRows || b.bytes >= batchBytes {
-			if err := b.commit(); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-func (b *batch) commit() error {
-	if len(b.rows) == 0 {
-		return nil
-	}
-	if err := b.collector.store.add(b.request.Context(), b.rows); err != nil {
-		return errors.Join(errStore, err)
-	}
-	b.stored += len(b.rows)
-	b.rows, b.bytes = b.rows[:0], 0
-	b.collector.changed.fire()
-	return nil
 }

@@ -20,8 +20,8 @@ type row struct {
 	rec      record.Record
 }
 
-// newRow turns an envelope into a row. A record of ours keeps the time that it
-// carries; anything else has the envelope's, or that of its arrival.
+// newRow turns an envelope into a row. Its time is the envelope's, as in Splunk,
+// else the record's, else that of its arrival.
 func newRow(e envelope, received time.Time) row {
 	r := row{envelope: e, received: received, kind: kindOf(e.sourcetype)}
 	if r.kind != "" {
