@@ -1,0 +1,3 @@
+module gatehouse/test
+
+go 1.26.0
