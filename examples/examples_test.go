@@ -143,30 +143,41 @@ func TestAnswersAreTheSameInEveryRuntime(t *testing.T) {
 	}
 }
 
-// The poison acts when it says, and its failure changes no answer. Python asks
-// the proxy that HTTPS_PROXY names as Go does; Node does not by itself.
+// The poison acts when it says, and its failure changes no answer. Go and Python
+// ask the proxy that HTTPS_PROXY names; Node does with what the layer preloads.
 func TestPoisonActs(t *testing.T) {
-	for _, name := range []string{"go", "python"} {
-		for _, when := range []string{"import", "handler", "thread"} {
-			t.Run(name+" "+when, func(t *testing.T) {
-				proxy, asked := refuseAll(t)
-				f := start(t, functions[name](t), map[string]string{"POISON": when, "POISON_PORT": "8443", "HTTPS_PROXY": "http://" + proxy})
-				if got := f.answer(t, "tea cup"); !strings.Contains(got, `"total":"7.90 EUR"`) {
-					t.Errorf("answer %s", got)
-				}
-				select {
-				case line := <-asked:
-					if !strings.HasPrefix(line, "CONNECT www.some.test:8443 ") {
-						t.Errorf("asked %q", line)
-					}
-				case <-time.After(10 * time.Second):
-					t.Error("nobody asked")
-				}
-				if log := f.lines(); log != "" {
-					t.Errorf("log %q, want silence", log)
-				}
-			})
+	shim, err := filepath.Abs("../layer/gatehouse/proxy.cjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, command := range functions {
+		t.Run(name, func(t *testing.T) {
+			started := command(t)
+			for _, when := range []string{"import", "handler", "thread"} {
+				t.Run(when, func(t *testing.T) { poison(t, started, when, "--require="+shim) })
+			}
+		})
+	}
+}
+
+func poison(t *testing.T, command []string, when, nodeOptions string) {
+	proxy, asked := refuseAll(t)
+	f := start(t, command, map[string]string{
+		"POISON": when, "POISON_PORT": "8443", "HTTPS_PROXY": "http://" + proxy, "NODE_OPTIONS": nodeOptions,
+	})
+	if got := f.answer(t, "tea cup"); !strings.Contains(got, `"total":"7.90 EUR"`) {
+		t.Errorf("answer %s", got)
+	}
+	select {
+	case line := <-asked:
+		if !strings.HasPrefix(line, "CONNECT www.some.test:8443 ") {
+			t.Errorf("asked %q", line)
 		}
+	case <-time.After(10 * time.Second):
+		t.Error("nobody asked")
+	}
+	if log := f.lines(); log != "" {
+		t.Errorf("log %q, want silence", log)
 	}
 }
 
