@@ -127,7 +127,7 @@ func syntaxError(err error) error {
 // reader turns nodes into a policy and gathers what is wrong with them.
 type reader struct {
 	policy *Policy
-	errs   []error
+	errs   []*Error
 	more   int // mistakes beyond maxErrors
 }
 
@@ -140,11 +140,15 @@ func (r *reader) fail(n *yaml.Node, key, format string, args ...any) {
 }
 
 func (r *reader) err() error {
-	if r.more > 0 {
-		last := r.errs[len(r.errs)-1].(*Error)
-		r.errs = append(r.errs, &Error{last.Line, last.Column, "", fmt.Sprintf("and %d more after this", r.more)})
+	all := make([]error, 0, len(r.errs)+1)
+	for _, e := range r.errs {
+		all = append(all, e)
 	}
-	return errors.Join(r.errs...)
+	if r.more > 0 {
+		last := r.errs[len(r.errs)-1]
+		all = append(all, &Error{last.Line, last.Column, "", fmt.Sprintf("and %d more after this", r.more)})
+	}
+	return errors.Join(all...)
 }
 
 // field is one key of a mapping and what reads its value; where there is no read,
