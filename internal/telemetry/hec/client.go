@@ -72,6 +72,9 @@ var ErrConfig = errors.New("misconfigured")
 
 // Send implements telemetry.Sink.
 func (c *Client) Send(ctx context.Context, batch []telemetry.Item) (int, error) {
+	if err := ctx.Err(); err != nil { // the HEC is not to blame
+		return 0, fmt.Errorf("hec: %w", err)
+	}
 	if err := c.circuit.resting(time.Now()); err != nil {
 		return 0, err
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"gatehouse/internal/record"
@@ -273,6 +274,57 @@ func TestABrokenConnectionIsNotABatch(t *testing.T) {
 		t.Errorf("%d records, stats %+v, want each line once", len(h.records), st)
 	}
 }
+
+// TestASlowBatchIsCutOff sends half a batch and then nothing, on more connections
+// than are read at once: Lambda's own batch gets its turn.
+func TestASlowBatchIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &heard{}
+		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+		s := &http.Server{Handler: h.receiver()}
+		go func() { _ = s.Serve(l) }()
+		defer s.Close()
+		dial := func(body string, length int) *bufio.Reader {
+			near, far := net.Pipe()
+			t.Cleanup(func() { near.Close() })
+			l.conns <- far
+			fmt.Fprintf(near, "POST / HTTP/1.1\r\nHost: sandbox\r\nContent-Length: %d\r\n\r\n%s", length, body)
+			return bufio.NewReader(near)
+		}
+		for range 4 {
+			dial(`[{"type":"function","record":"slow"},`, 1000)
+		}
+		synctest.Wait()
+		start := time.Now()
+		good := `[{"type":"function","record":"good"}]`
+		resp, err := http.ReadResponse(dial(good, len(good)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if took := time.Since(start); resp.StatusCode != http.StatusOK || took != 5*time.Second {
+			t.Errorf("status %d after %v, want 200 after 5s", resp.StatusCode, took)
+		}
+	})
+}
+
+// pipes is a net.Listener for net.Pipe.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { close(p.closed); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 func TestManyAtOnce(t *testing.T) {
 	h := &heard{}
