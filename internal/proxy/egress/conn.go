@@ -169,7 +169,8 @@ type early struct {
 	read []byte
 }
 
-// hijack takes the connection from net/http, without losing a byte.
+// hijack takes the connection from net/http, without losing a byte. Whoever
+// called it ends the client's flows.
 func hijack(w http.ResponseWriter) (*early, error) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -177,7 +178,6 @@ func hijack(w http.ResponseWriter) (*early, error) {
 	}
 	e := &early{Conn: conn}
 	if c, ok := conn.(*client); ok {
-		c.endFlows()
 		e.Conn = c.Conn
 	}
 	e.read = buffered(rw.Reader)

@@ -49,6 +49,7 @@ func (x *exchange) connect(r *http.Request) (*flow, net.Conn, *http.Response) {
 	if err != nil || x.client.ambiguous() {
 		return nil, nil, x.malformed(r)
 	}
+	x.client.endFlows() // what this connection carried before is over
 	f := x.newFlow(t, "connect")
 	if err := f.admit(); err != nil {
 		f.failed(err.Error())

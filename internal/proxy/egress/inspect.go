@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 
 	"gatehouse/internal/detect"
 	"gatehouse/internal/proxy"
@@ -50,7 +51,7 @@ func (f *flow) inspect(c, upstream net.Conn, h hello) {
 	f.visible = true
 	f.mu.Unlock()
 	f.count(func(n *proxy.Counters) { n.Inspected++ })
-	if first, http := f.speaksHTTP(down, up, proto); http {
+	if first, ok := f.speaksHTTP(down, up, proto); ok {
 		f.handOver(down, first, proto)
 	} else {
 		f.opaque(down, up, first)
@@ -60,7 +61,7 @@ func (f *flow) inspect(c, upstream net.Conn, h hello) {
 // speaksHTTP reports whether a decrypted connection carries HTTP, and what it
 // had to read of the client to tell. Without ALPN it looks for a method, and
 // takes a server that speaks first for something else.
-func (f *flow) speaksHTTP(down, up *tls.Conn, proto string) (first []byte, http bool) {
+func (f *flow) speaksHTTP(down, up *tls.Conn, proto string) (first []byte, ok bool) {
 	switch proto {
 	case "h2", "http/1.1", "http/1.0":
 		return nil, true
@@ -79,11 +80,22 @@ func (f *flow) speaksHTTP(down, up *tls.Conn, proto string) (first []byte, http 
 }
 
 // beginsRequest reports whether p is, or may become, the beginning of an HTTP
-// request line.
+// request line: a method, then a target in one of its forms (RFC 9112, 3.2).
 func beginsRequest(p []byte) bool {
-	method, _, whole := bytes.Cut(p, []byte(" "))
-	letters := bytes.IndexFunc(method, func(r rune) bool { return (r|0x20 < 'a' || r|0x20 > 'z') && r != '-' && r != '_' }) < 0
-	return letters && len(method) > 0 && (whole || len(p) <= 20)
+	method, target, whole := bytes.Cut(p, []byte(" "))
+	if !whole {
+		return len(p) > 0 && len(p) <= 20 && bytes.IndexFunc(p, notUpper) < 0
+	}
+	if len(method) == 0 || bytes.IndexFunc(method, notToken) >= 0 {
+		return false
+	}
+	return len(target) == 0 || bytes.IndexByte([]byte("/*hH"), target[0]) >= 0 || string(method) == http.MethodConnect
+}
+
+func notUpper(r rune) bool { return r < 'A' || r > 'Z' }
+
+func notToken(r rune) bool {
+	return notUpper(r&^0x20) && (r < '0' || r > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }
 
 // opaque relays a decrypted connection that is not HTTP, scanning what the

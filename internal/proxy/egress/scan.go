@@ -3,6 +3,7 @@ package egress
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -64,31 +65,22 @@ type place struct{ name, text string }
 
 // headPlaces lists what of r's head leaves, by place.
 func headPlaces(r *http.Request) []place {
-	places := make([]place, 0, 8+2*len(r.Header))
-	places = append(places,
-		place{"method", r.Method},
-		place{"url", r.URL.RequestURI()},
-		place{"header:host", r.Host})
-	for _, name := range sortedKeys(r.Header) {
-		places = append(places, place{"header", name})
-		for _, value := range r.Header[name] {
-			places = append(places, place{"header:" + shortName(name), value})
-		}
-	}
-	for _, name := range sortedKeys(r.Trailer) {
-		places = append(places, place{"trailer", name})
-	}
-	return places
+	places := []place{{"method", r.Method}, {"url", r.URL.RequestURI()}, {"host", r.Host}}
+	places = append(places, fieldPlaces("header", r.Header)...)
+	return append(places, fieldPlaces("trailer", r.Trailer)...) // names: values come last
 }
 
-// sortedKeys makes the order of findings the same on every run.
-func sortedKeys(h http.Header) []string {
-	names := make([]string, 0, len(h))
-	for name := range h {
-		names = append(names, name)
+// fieldPlaces lists the fields of h: a name at place kind, where case does not
+// count, and its values at kind:name. The order is the same on every run.
+func fieldPlaces(kind string, h http.Header) []place {
+	places := make([]place, 0, 2*len(h))
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		places = append(places, place{kind, name})
+		for _, value := range h[name] {
+			places = append(places, place{kind + ":" + shortName(name), value})
+		}
 	}
-	slices.Sort(names)
-	return names
+	return places
 }
 
 // shortName is a header's name as records show it.
@@ -186,12 +178,10 @@ func (g *guarded) end() {
 }
 
 func (g *guarded) scanTrailer(h http.Header) {
-	for _, name := range sortedKeys(h) {
-		for _, text := range append([]string{name}, h[name]...) {
-			if v, found := g.x.f.scan(g.x.target, g.host, "trailer:"+shortName(name), text); found && v.Action.Blocks() {
-				g.stop(v)
-				return
-			}
+	for _, p := range fieldPlaces("trailer", h) {
+		if v, found := g.x.f.scan(g.x.target, g.host, p.name, p.text); found && v.Action.Blocks() {
+			g.stop(v)
+			return
 		}
 	}
 }

@@ -26,6 +26,7 @@ func (x *exchange) upgrade(r *http.Request, resp *http.Response) error {
 		return err
 	}
 	x.w.gone = true
+	defer x.client.endFlows()
 	defer c.Close() //nolint:errcheck // over either way
 	head := "HTTP/1.1 " + strconv.Itoa(resp.StatusCode) + " Switching Protocols\r\n"
 	var text strings.Builder
