@@ -37,7 +37,8 @@ type Pipeline struct {
 	// the Pipeline.
 	Stamp func(*record.Record)
 	// Mask replaces own secrets in s; nil: nothing is masked. It sees every string
-	// of every record and must leave alone what it made.
+	// of every record, on several goroutines at once, and must leave alone what it
+	// made.
 	Mask func(s string) string
 	// MaxBytes bounds the memory of waiting records; 0: 8 MiB.
 	MaxBytes int
@@ -220,7 +221,7 @@ func (p *Pipeline) Flush(ctx context.Context) error {
 		if len(batch) == 0 {
 			return nil
 		}
-		n, err := p.Sink.Send(ctx, batch)
+		n, err := p.send(ctx, batch)
 		p.settle(batch, n)
 		if err != nil {
 			return fmt.Errorf("flushing: %w", err)
@@ -229,6 +230,19 @@ func (p *Pipeline) Flush(ctx context.Context) error {
 			return ErrStuck
 		}
 	}
+}
+
+// ErrPanic is returned by Flush when the Sink panicked. Its records stay queued.
+var ErrPanic = errors.New("telemetry: the sink panicked")
+
+// send fails open on a panic: the event loop goes on, and the function with it.
+func (p *Pipeline) send(ctx context.Context, batch []Item) (n int, err error) {
+	defer func() {
+		if recover() != nil {
+			n, err = 0, ErrPanic
+		}
+	}()
+	return p.Sink.Send(ctx, batch)
 }
 
 // take moves a batch of items up to the order number last into flight: findings

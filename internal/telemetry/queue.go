@@ -10,16 +10,16 @@ type class int
 const (
 	lines    class = iota // log, platform: CloudWatch has them as well
 	accounts              // invocation, connection
-	attacks               // attack, health
-	leaks                 // leak, runtime: few, and behind a flood of attacks on purpose
+	attacks               // attack: a battery makes thousands
+	leaks                 // leak, runtime, health: few, and hidden behind such a flood
 	classes
 )
 
 func classOf(k record.Kind) class {
 	switch k {
-	case record.Leak, record.Runtime:
+	case record.Leak, record.Runtime, record.Health:
 		return leaks
-	case record.Attack, record.Health:
+	case record.Attack:
 		return attacks
 	case record.Invocation, record.Connection:
 		return accounts

@@ -37,9 +37,11 @@ type event struct {
 // event, or a line of a function that logs JSON.
 type details struct {
 	RequestID any `json:"requestId"`
-	Status    any `json:"status"`
-	TenantID  any `json:"tenantId"`
-	Tracing   struct {
+	// AWSRequestID is how some runtimes' JSON lines call it.
+	AWSRequestID any `json:"AWSRequestId"`
+	Status       any `json:"status"`
+	TenantID     any `json:"tenantId"`
+	Tracing      struct {
 		Value any `json:"value"`
 	} `json:"tracing"`
 	DroppedRecords any `json:"droppedRecords"`
@@ -146,7 +148,10 @@ func (b *batch) line(r *record.Record, typ string, raw json.RawMessage) {
 		r.Message = s
 	} else {
 		r.MessageJSON = raw
-		r.RequestID = word(detailsOf(raw).RequestID)
+		d := detailsOf(raw)
+		if r.RequestID = word(d.RequestID); r.RequestID == "" {
+			r.RequestID = word(d.AWSRequestID)
+		}
 	}
 	if r.RequestID == "" {
 		r.RequestID = b.current()

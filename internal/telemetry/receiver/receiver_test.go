@@ -196,12 +196,16 @@ func TestLinesOnManagedInstances(t *testing.T) {
 	post(t, serve(t, rc).URL, `[
 		{"type":"platform.start","record":{"requestId":"a"}},
 		{"type":"function","record":"whose?"},
-		{"type":"function","record":"{\"requestId\":\"b\"}"}]`)
+		{"type":"function","record":"{\"requestId\":\"b\"}"},
+		{"type":"function","record":{"AWSRequestId":"c"}}]`)
 	if got := h.records[1].RequestID; got != "" {
 		t.Errorf("a line without a name belongs to %q, want nobody", got)
 	}
 	if got := h.records[2].RequestID; got != "b" {
 		t.Errorf("a line with a name belongs to %q, want b", got)
+	}
+	if got := h.records[3].RequestID; got != "c" {
+		t.Errorf("a line with a name belongs to %q, want c", got)
 	}
 }
 
