@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"gatehouse/internal/record"
 )
 
 // Bounds of the overview.
@@ -47,33 +49,70 @@ func (f Filter) scope() Filter {
 	return Filter{Function: f.Function, EventSource: f.EventSource, From: f.From, To: f.To}
 }
 
-// overview counts in one transaction, so that its numbers belong together.
+// overview counts in one transaction, so that its numbers belong together. Its
+// queries can be answered from the index by_kind alone.
 func (s *store) overview(ctx context.Context, f Filter, now time.Time) (overview, error) {
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return overview{}, fmt.Errorf("reading the overview: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // nothing was written
-	var o overview
 	q := query{ctx: ctx, tx: tx}
 	f.Before = Cursor{}
-	findings := f.condition()
-	findings.add("detection")
-	invocations := f.scope().condition()
+	findings, scope := f.condition(), f.scope()
+	findings.add("kind IN ('attack', 'leak', 'runtime')")
+	invocations, connections := scope.condition(), scope.condition()
 	invocations.add("kind = 'invocation'")
-	q.totals(&o, invocations, findings)
-	o.Functions = q.groups("function", invocations, findings)
-	o.Sources = q.groups("event_source", invocations, findings)
-	o.Types = q.groups("coalesce(nullif(signature, ''), kind)", nil, findings)
-	connections := f.scope().condition()
 	connections.add("kind = 'connection'")
-	o.Targets = q.targets(connections)
+
+	t := newTally()
+	q.findings(t, findings)
+	q.invocations(t, invocations)
+	q.connections(t, connections)
+	o := t.overview()
 	o.Delay = q.delay(findings)
-	o.Chart = q.chart(f, invocations, findings, now)
+	o.Chart = newChart(f, t.first, t.last, now)
+	q.fill(o.Chart.Invocations, o.Chart, invocations)
+	q.fill(o.Chart.Detections, o.Chart, findings)
 	if q.err != nil {
 		return overview{}, fmt.Errorf("reading the overview: %w", q.err)
 	}
 	return o, nil
+}
+
+// tally adds up what one pass over the index gives.
+type tally struct {
+	sum                                overview
+	functions, sources, types, targets map[string]*group
+	first, last                        int64 // times seen, in nanoseconds; 0 when none
+}
+
+func newTally() *tally {
+	return &tally{functions: map[string]*group{}, sources: map[string]*group{}, types: map[string]*group{},
+		targets: map[string]*group{}}
+}
+
+func (t *tally) overview() overview {
+	o := t.sum
+	o.Functions, o.Sources, o.Types, o.Targets = top(t.functions), top(t.sources), top(t.types), top(t.targets)
+	return o
+}
+
+// at returns the row called name.
+func at(groups map[string]*group, name string) *group {
+	g := groups[name]
+	if g == nil {
+		g = &group{Name: name}
+		groups[name] = g
+	}
+	return g
+}
+
+func (t *tally) seen(first, last int64) {
+	if t.first == 0 || first < t.first {
+		t.first = first
+	}
+	t.last = max(t.last, last)
 }
 
 // query runs statements until one fails, and then no more.
@@ -103,59 +142,61 @@ func (q *query) each(statement string, args []any, scan func(*sql.Rows) error) {
 	q.err = rows.Err()
 }
 
-func (q *query) totals(o *overview, invocations, findings *condition) {
-	q.each("SELECT count(*) FROM records WHERE "+invocations.String(), invocations.args, func(r *sql.Rows) error {
-		return r.Scan(&o.Invocations)
-	})
-	q.each(`SELECT count(*), coalesce(sum(action = 'blocked'), 0), coalesce(sum(would_action = 'blocked'), 0),
-		coalesce(sum(kind = 'attack'), 0), coalesce(sum(kind = 'leak'), 0) FROM records WHERE `+findings.String(),
-		findings.args, func(r *sql.Rows) error {
-			return r.Scan(&o.Detections, &o.Blocked, &o.WouldBlock, &o.Attacks, &o.Leaks)
-		})
-}
-
-// groups counts by an expression. Without invocations only findings count.
-func (q *query) groups(by string, invocations, findings *condition) []group {
-	found := map[string]*group{}
-	at := func(name string) *group {
-		g := found[name]
-		if g == nil {
-			g = &group{Name: name}
-			found[name] = g
+func (q *query) findings(t *tally, where *condition) {
+	q.each(`SELECT function, event_source, coalesce(nullif(signature, ''), kind), kind, count(*),
+		sum(action = 'blocked'), sum(would_action = 'blocked'), min(time), max(time)
+		FROM records WHERE `+where.String()+" GROUP BY 1, 2, 3, 4", where.args, func(r *sql.Rows) error {
+		var function, source, attack, kind string
+		var n, blocked, would int
+		var first, last int64
+		if err := r.Scan(&function, &source, &attack, &kind, &n, &blocked, &would, &first, &last); err != nil {
+			return err
 		}
-		return g
-	}
-	q.each("SELECT "+by+", count(*), sum(action = 'blocked') FROM records WHERE "+findings.String()+" GROUP BY 1",
-		findings.args, func(r *sql.Rows) error {
-			var g group
-			err := r.Scan(&g.Name, &g.Detections, &g.Blocked)
-			*at(g.Name) = g
-			return err
-		})
-	if invocations != nil {
-		q.each("SELECT "+by+", count(*) FROM records WHERE "+invocations.String()+" GROUP BY 1", invocations.args,
-			func(r *sql.Rows) error {
-				var name string
-				var n int
-				err := r.Scan(&name, &n)
-				at(name).Count = n
-				return err
-			})
-	}
-	return top(found)
+		for _, g := range []*group{at(t.functions, function), at(t.sources, source), at(t.types, attack)} {
+			g.Detections += n
+			g.Blocked += blocked
+		}
+		t.sum.Detections += n
+		t.sum.Blocked += blocked
+		t.sum.WouldBlock += would
+		switch record.Kind(kind) {
+		case record.Attack:
+			t.sum.Attacks += n
+		case record.Leak:
+			t.sum.Leaks += n
+		}
+		t.seen(first, last)
+		return nil
+	})
 }
 
-// targets counts connections by where they asked to go.
-func (q *query) targets(connections *condition) []group {
-	found := map[string]*group{}
-	q.each("SELECT dest, count(*), sum(action = 'blocked') FROM records WHERE "+connections.String()+" GROUP BY 1",
-		connections.args, func(r *sql.Rows) error {
-			var g group
-			err := r.Scan(&g.Name, &g.Count, &g.Blocked)
-			found[g.Name] = &g
+func (q *query) invocations(t *tally, where *condition) {
+	q.each("SELECT function, event_source, count(*), min(time), max(time) FROM records WHERE "+where.String()+
+		" GROUP BY 1, 2", where.args, func(r *sql.Rows) error {
+		var function, source string
+		var n int
+		var first, last int64
+		if err := r.Scan(&function, &source, &n, &first, &last); err != nil {
+			return err
+		}
+		at(t.functions, function).Count += n
+		at(t.sources, source).Count += n
+		t.sum.Invocations += n
+		t.seen(first, last)
+		return nil
+	})
+}
+
+// connections counts by where they asked to go.
+func (q *query) connections(t *tally, where *condition) {
+	q.each("SELECT dest, count(*), sum(action = 'blocked') FROM records WHERE "+where.String()+" GROUP BY 1",
+		where.args, func(r *sql.Rows) error {
+			var dest string
+			var n, blocked int
+			err := r.Scan(&dest, &n, &blocked)
+			*at(t.targets, dest) = group{Name: dest, Count: n, Blocked: blocked}
 			return err
 		})
-	return top(found)
 }
 
 func top(found map[string]*group) []group {
@@ -189,10 +230,10 @@ func (q *query) delay(findings *condition) time.Duration {
 // steps are the widths of a chart's points, in seconds.
 var steps = []int64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400}
 
-// chart counts per step of time. Without a range it spans what there is, and at
-// least a minute.
-func (q *query) chart(f Filter, invocations, findings *condition, now time.Time) chart {
-	from, to := q.span(f, invocations, findings, now)
+// newChart makes an empty chart. Without a range it spans what was seen, from
+// first to last in nanoseconds, and at least a minute.
+func newChart(f Filter, first, last int64, now time.Time) chart {
+	from, to := rangeOf(f, first, last, now)
 	step := stepFor(to - from)
 	from -= from % step
 	c := chart{Step: step}
@@ -200,8 +241,6 @@ func (q *query) chart(f Filter, invocations, findings *condition, now time.Time)
 		c.Time = append(c.Time, t)
 	}
 	c.Invocations, c.Detections = make([]int, len(c.Time)), make([]int, len(c.Time))
-	q.fill(c.Invocations, invocations, from, step)
-	q.fill(c.Detections, findings, from, step)
 	return c
 }
 
@@ -216,23 +255,15 @@ func stepFor(seconds int64) int64 {
 	return (seconds/maxPoints/day + 1) * day
 }
 
-// span returns the chart's range, in seconds since 1970.
-func (q *query) span(f Filter, invocations, findings *condition, now time.Time) (from, to int64) {
+// rangeOf returns a chart's range, in seconds since 1970.
+func rangeOf(f Filter, first, last int64, now time.Time) (from, to int64) {
 	from, to = now.Unix()-59, now.Unix()+1
-	var low, high sql.NullInt64
-	q.each("SELECT min(t), max(t) FROM (SELECT min(time) t FROM records WHERE "+invocations.String()+
-		" UNION ALL SELECT max(time) FROM records WHERE "+invocations.String()+
-		" UNION ALL SELECT min(time) FROM records WHERE "+findings.String()+
-		" UNION ALL SELECT max(time) FROM records WHERE "+findings.String()+")",
-		slices.Concat(invocations.args, invocations.args, findings.args, findings.args),
-		func(r *sql.Rows) error { return r.Scan(&low, &high) })
-	if low.Valid {
-		to = high.Int64/1e9 + 1
-		from = min(low.Int64/1e9, to-60)
+	if last > 0 {
+		to = last/1e9 + 1
+		from = min(first/1e9, to-60)
 	}
 	if !f.From.IsZero() {
-		from = f.From.Unix()
-		to = max(to, from+1)
+		from, to = f.From.Unix(), now.Unix()+1
 	}
 	if !f.To.IsZero() {
 		to = f.To.Unix() + 1
@@ -240,17 +271,16 @@ func (q *query) span(f Filter, invocations, findings *condition, now time.Time) 
 	return from, max(to, from+1)
 }
 
-func (q *query) fill(points []int, where *condition, from, step int64) {
-	args := append([]any{from, step}, where.args...)
-	q.each("SELECT (time/1000000000 - ?) / ?, count(*) FROM records WHERE "+where.String()+" GROUP BY 1", args,
+// fill counts into points, per step of c.
+func (q *query) fill(points []int, c chart, where *condition) {
+	args := append([]any{c.Time[0], c.Step}, where.args...)
+	q.each("SELECT (time / 1000000000 - ?) / ?, count(*) FROM records WHERE "+where.String()+" GROUP BY 1", args,
 		func(r *sql.Rows) error {
 			var i, n int64
-			if err := r.Scan(&i, &n); err != nil {
-				return err
-			}
+			err := r.Scan(&i, &n)
 			if i >= 0 && i < int64(len(points)) {
 				points[i] = int(n)
 			}
-			return nil
+			return err
 		})
 }

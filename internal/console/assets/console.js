@@ -81,7 +81,7 @@ function draw() {
   plot = new uPlot({
     ...size(),
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-    padding: [10, 14, 0, 0],
+    padding: [10, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { size: 7 } },
     scales: { y: { range: (u, min, max) => [0, Math.max(4, max * 1.1)] } },
@@ -108,7 +108,7 @@ function times(u, splits, index, space, step) {
 
 // ---- live updates
 
-const quiet = 1000; // milliseconds between two looks at the server
+const quiet = 1000; // milliseconds between two looks at the server, at least
 let live = true;
 let wanted = false;
 let looking = false;
@@ -122,6 +122,7 @@ function look() {
   }
   wanted = false;
   looking = true;
+  const began = performance.now();
   const request = new XMLHttpRequest();
   request.responseType = "document";
   request.open("GET", location.href);
@@ -131,7 +132,7 @@ function look() {
   request.onloadend = () => setTimeout(() => {
     looking = false;
     if (wanted) look();
-  }, quiet);
+  }, Math.max(quiet, 4 * (performance.now() - began))); // a large store takes longer
   request.send();
 }
 
