@@ -66,6 +66,9 @@ func (p *Pipeline) forget(items []Item) {
 // rest as lost. What is added, or comes back from a flush, after that goes the
 // same way.
 func (p *Pipeline) Shutdown(ctx context.Context) {
+	if s, ok := p.Sink.(interface{ TryNow() }); ok {
+		s.TryNow()
+	}
 	// The error's items are taken care of below, and counted.
 	_ = p.Flush(ctx)
 	p.mu.Lock()

@@ -140,8 +140,8 @@ func (c *Client) CloseIdle() {
 	}
 }
 
-// TryNow ends the pause that follows a failed Send: called before the last flush
-// at SHUTDOWN, after which there is no later.
+// TryNow ends the pause that follows a failed Send: Pipeline.Shutdown calls it,
+// because there is no later.
 func (c *Client) TryNow() { c.circuit.tryNow() }
 
 // minZip is the size below which compression costs more than it saves, in bytes.

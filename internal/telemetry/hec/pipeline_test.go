@@ -108,3 +108,22 @@ func TestFindingsArriveBeforeTheDeadline(t *testing.T) {
 		t.Errorf("%d records wait, Flush = %v: the deadline was meant to cut the lines off", n, err)
 	}
 }
+
+// TestShutdownDoesNotWaitOutAPause has a HEC that comes back just in time.
+func TestShutdownDoesNotWaitOutAPause(t *testing.T) {
+	s := newServer(t, func(n int, _ request) (int, string) {
+		if n <= 3 {
+			return 503, body(9, 0)
+		}
+		return 200, success
+	})
+	p := &telemetry.Pipeline{Sink: client(s.URL)}
+	p.Add(&record.Record{Kind: record.Leak})
+	if err := p.Flush(t.Context()); err == nil {
+		t.Fatal("Flush succeeds")
+	}
+	p.Shutdown(t.Context())
+	if p.Sent() != 1 {
+		t.Errorf("sent %d, lost %v, want the leak delivered", p.Sent(), p.Lost())
+	}
+}
