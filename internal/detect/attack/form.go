@@ -23,14 +23,14 @@ func looksJSON(value []byte) bool {
 func trimBlank(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
 
 // isForm reports whether value may be a form (application/x-www-form-urlencoded)
-// or a query string: fields with a name, and no byte that a form must escape and
-// that payloads live on.
+// or a query string: a plain name, = and more, without bytes that a form must
+// escape and ordinary text has. The padding of base64 is no field.
 func isForm(value []byte, c class) bool {
 	if c&equals == 0 || c&(blank|angle|bracket|control) != 0 {
 		return false
 	}
 	eq := bytes.IndexByte(value, '=')
-	return eq > 0 && bytes.IndexAny(value[:eq], "'\"`();#*") < 0
+	return eq > 0 && eq+1 < len(value) && value[eq+1] != '=' && bytes.IndexAny(value[:eq], "'\"`();#*") < 0
 }
 
 // form judges the names and the values of the form in the string at hand.

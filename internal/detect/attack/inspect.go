@@ -2,6 +2,7 @@ package attack
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf8"
 
 	"gatehouse/internal/detect"
@@ -99,8 +100,10 @@ func (in *inspection) malformed(s *scanner) {
 func (in *inspection) document(n int) {
 	l := &in.layers[n]
 	var item str
-	for before := 0; !in.done && l.scanner.next(&item); before = l.scanner.pos {
-		if !in.spend(l.scanner.pos - before) {
+	for more := true; more && !in.done; {
+		before := l.scanner.pos
+		more = l.scanner.next(&item)
+		if !in.spend(l.scanner.pos-before) || !more {
 			return
 		}
 		if n == 0 {
@@ -117,7 +120,7 @@ func (in *inspection) str(l *layer, item *str) {
 		if !in.spend(len(text)) {
 			return
 		}
-		l.buf = unescape(l.buf[:0], text)
+		l.buf = unescape(slices.Grow(l.buf[:0], len(text)), text)
 		text, c = l.buf, classesOf(l.buf)
 	}
 	if c&high != 0 && !utf8.Valid(text) {
@@ -141,10 +144,10 @@ func (in *inspection) judge(value []byte, c class) {
 		if !f.applies(c) {
 			continue
 		}
-		if in.trusted(&trust) || !in.spend(f.cost(len(value))) {
+		if in.trusted(&trust) {
 			return
 		}
-		if r, at := f.match(value); r != nil {
+		if r, at := f.match(in, value); r != nil {
 			in.found(r, value, at)
 			return
 		}
@@ -179,7 +182,7 @@ func (in *inspection) climb(r *rung, value []byte) {
 	}
 	l := &in.layers[in.top]
 	var ok bool
-	if l.buf, ok = r.decode(l.buf[:0], value); ok && in.spend(len(l.buf)) {
+	if l.buf, ok = r.decode(slices.Grow(l.buf[:0], len(value)), value); ok && in.spend(len(l.buf)) {
 		in.judge(l.buf, classesOf(l.buf))
 	}
 }

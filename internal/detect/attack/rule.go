@@ -26,18 +26,16 @@ var rules = [...]rule{
 type family struct {
 	// applies says from the kinds of byte alone whether match is worth calling.
 	applies func(c class) bool
-	// cost is how many bytes match reads at most for a value of n bytes.
-	cost func(n int) int
 	// match returns the rule that value breaks, nil for none, and where in value
-	// the reason begins.
-	match func(value []byte) (r *rule, at int)
+	// the reason begins. What it reads it takes from the budget of in.
+	match func(in *inspection, value []byte) (r *rule, at int)
 }
 
 // families are asked in this order. The first that finds something speaks for
 // the value.
 var families = [...]family{
-	{applies: sqlApplies, cost: sqlCost, match: matchSQL},
-	{applies: xssApplies, cost: xssCost, match: matchXSS},
+	{applies: sqlApplies, match: matchSQL},
+	{applies: xssApplies, match: matchXSS},
 }
 
 // RuleIDs returns the ids of all rules, in the order in which they came to be.

@@ -173,6 +173,9 @@ func markSources(found *[32]uint8, s *scanner, item *str) int {
 			continue
 		}
 		for j, marker := range src.Markers {
+			if !s.frames[0].begins(marker[0], s.text) {
+				continue
+			}
 			path, want, valued := strings.Cut(marker, "=")
 			if valued != item.key && s.matches(path) && (!valued || glob(want, item.body(s.text))) {
 				found[i] |= 1 << j
@@ -213,6 +216,11 @@ func (s *scanner) matches(pattern string) bool {
 		}
 	}
 	return i < 0
+}
+
+// begins reports whether f is a member whose key begins with c.
+func (f *frame) begins(c byte, text []byte) bool {
+	return !f.array && f.keyEnd > f.keyStart+2 && text[f.keyStart+1] == c
 }
 
 // fits reports whether f fits the last segment of pattern, and takes that off.

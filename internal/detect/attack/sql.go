@@ -12,22 +12,25 @@ func sqlApplies(c class) bool {
 // a longer one it gets a window round what the grammar noted.
 const maxFingerprint = 4096
 
-// sqlCost bounds what matchSQL reads of a value of n bytes: once by the grammar,
-// and in five contexts by libinjection.
-func sqlCost(n int) int { return n + 5*min(n, maxFingerprint) }
-
 // matchSQL judges value by the grammar of SQL and by libinjection. What the
-// grammar is sure of needs nothing else; a fingerprint of libinjection's counts
-// by itself where it is one that benign text does not have, and where the text is
-// no prose.
-func matchSQL(value []byte) (r *rule, at int) {
-	ev := sqlEvidence(value)
-	if !ev.hard && ev.keywords == 0 && ev.quotes == 0 && ev.comments == 0 {
+// grammar is sure of needs nothing else. Beside weaker evidence any fingerprint of
+// libinjection's counts; by itself one that benign text does not have, and only
+// where the value is not plain text.
+func matchSQL(in *inspection, value []byte) (r *rule, at int) {
+	if !in.spend(len(value)) {
 		return nil, 0
 	}
-	fingerprint, ok := sqlFingerprint(around(value, ev.at))
+	ev := sqlEvidence(value)
+	if !ev.weak && ev.plain() {
+		return nil, 0
+	}
+	part := around(value, ev.at)
+	if !in.spend(5 * len(part)) { // in five contexts
+		return nil, 0
+	}
+	fingerprint, ok := sqlFingerprint(part)
 	switch {
-	case ok && (ev.hard || ev.weak || !isSoft(fingerprint) && !ev.plain()):
+	case ok && (ev.weak || !isSoft(fingerprint)):
 		return &rules[ruleSQLLibinjection], ev.at
 	case ev.hard:
 		return &rules[ruleSQLGrammar], ev.at

@@ -13,13 +13,12 @@ const (
 	xssBefore = 512
 )
 
-// xssCost bounds what matchXSS reads of a value of n bytes: once for signs, and
-// in five contexts, in windows that overlap a little.
-func xssCost(n int) int { return 7 * n }
-
 // matchXSS reports whether value is script in some context of HTML. libinjection
 // reads what stands round the signs of it.
-func matchXSS(value []byte) (r *rule, at int) {
+func matchXSS(in *inspection, value []byte) (r *rule, at int) {
+	if !in.spend(len(value)) {
+		return nil, 0
+	}
 	for from := 0; ; {
 		sign := xssSign(value, from)
 		if sign < 0 {
@@ -27,6 +26,9 @@ func matchXSS(value []byte) (r *rule, at int) {
 		}
 		start := max(0, from, sign-xssBefore)
 		end := min(len(value), start+xssWindow)
+		if !in.spend(5 * (end - start)) { // in five contexts
+			return nil, 0
+		}
 		if isXSS(value[start:end]) {
 			return &rules[ruleXSSLibinjection], sign
 		}

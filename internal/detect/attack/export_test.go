@@ -1,0 +1,25 @@
+package attack
+
+// ScannedString is what the scanner says of one string, for tests.
+type ScannedString struct {
+	Text, Path string
+	Key        bool
+}
+
+// Scan returns the strings of a JSON text, and the offset from which it is no
+// JSON, -1 where it is.
+func Scan(text []byte) (found []ScannedString, broken int) {
+	var s scanner
+	s.reset(text, false)
+	var item str
+	for s.next(&item) {
+		body := item.body(text)
+		if !item.escaped && item.classes != classesOf(body) {
+			panic("classes of the scanner and of classesOf differ")
+		}
+		found = append(found, ScannedString{
+			Text: string(unescape(nil, body)), Path: string(s.appendPath(nil)), Key: item.key,
+		})
+	}
+	return found, s.broken
+}
