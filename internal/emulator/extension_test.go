@@ -14,6 +14,7 @@ import (
 )
 
 func TestExtensionSeesEveryInvocation(t *testing.T) {
+	t.Parallel()
 	l, log := start(t, emulator.Config{Layer: layer(t, "watch"), FunctionName: "orders", Handler: "index.handler"})
 	invokeWith(t, l, emulator.Input{Event: []byte(`{}`), RequestID: "8f5a2a3c-0000-4000-8000-000000000004", TraceID: "Root=1-x"})
 	if err := l.Shutdown(t.Context()); err != nil {
@@ -33,6 +34,7 @@ func TestExtensionSeesEveryInvocation(t *testing.T) {
 
 // A failing extension fails the invocation; its exit code does not matter.
 func TestExtensionFailures(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		env    map[string]string
@@ -65,6 +67,7 @@ func TestExtensionFailures(t *testing.T) {
 }
 
 func TestShutdownReasons(t *testing.T) {
+	t.Parallel()
 	for event, reason := range map[string]string{`{"Do":"sleep","Ms":20000}`: "TIMEOUT", `{"Do":"exit","Code":1}`: "FAILURE"} {
 		l, log := start(t, emulator.Config{Layer: layer(t, "watch"), Timeout: time.Second})
 		invokeWith(t, l, emulator.Input{Event: []byte(event), LogTail: true})
@@ -73,6 +76,7 @@ func TestShutdownReasons(t *testing.T) {
 }
 
 func TestExtensionThatStaysIsKilled(t *testing.T) {
+	t.Parallel()
 	l, _ := start(t, emulator.Config{Layer: layer(t, "watch", "watch-too"), Env: map[string]string{"EXT_STAY": "1"}})
 	settled(t, l)
 	began := time.Now()
@@ -85,6 +89,7 @@ func TestExtensionThatStaysIsKilled(t *testing.T) {
 }
 
 func TestExtensionWithoutShutdownIsKilledAtOnce(t *testing.T) {
+	t.Parallel()
 	l, log := start(t, emulator.Config{Layer: layer(t, "watch"), Env: map[string]string{"EXT_REGISTER": `{"events":[]}`}})
 	invoke(t, l, `{}`)
 	if err := l.Shutdown(t.Context()); err != nil {
@@ -96,6 +101,7 @@ func TestExtensionWithoutShutdownIsKilledAtOnce(t *testing.T) {
 }
 
 func TestExtensionEnvironment(t *testing.T) {
+	t.Parallel()
 	dir := layer(t, "watch")
 	wrapper := filepath.Join(dir, "wrapper")
 	script := "#!/bin/sh\nexport FROM_WRAPPER=1\nexec \"$@\"\n"
@@ -136,6 +142,7 @@ func TestExtensionEnvironment(t *testing.T) {
 }
 
 func TestExtensionsThatCannotBeStarted(t *testing.T) {
+	t.Parallel()
 	dir := layer(t)
 	file := filepath.Join(dir, "extensions", "README")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -36,6 +36,7 @@ func pid(t *testing.T, l *emulator.Lambda) int {
 }
 
 func TestFreezeBetweenInvocations(t *testing.T) {
+	t.Parallel()
 	l, _ := start(t, emulator.Config{Layer: layer(t, "watch")})
 	first := pid(t, l)
 	eventually(t, "the freeze", func() bool { return state(t, first) == "T" })
@@ -46,6 +47,7 @@ func TestFreezeBetweenInvocations(t *testing.T) {
 }
 
 func TestNoFreeze(t *testing.T) {
+	t.Parallel()
 	l, _ := start(t, emulator.Config{NoFreeze: true})
 	first := pid(t, l)
 	settled(t, l)
@@ -56,6 +58,7 @@ func TestNoFreeze(t *testing.T) {
 
 // A process that dies while frozen is found out by the next invocation.
 func TestDeathInSleep(t *testing.T) {
+	t.Parallel()
 	l, _ := start(t, emulator.Config{})
 	first := pid(t, l)
 	settled(t, l)

@@ -64,7 +64,7 @@ func (s *sandbox) startExtensions(ctx context.Context) error {
 		started[i] = &extension{name: filepath.Base(f), state: stateStarted}
 	}
 	s.change(func() { s.extensions = append(s.extensions, started...) })
-	env := environ(extensionEnv(s.cfg.runtimeEnv(s.apiAddr, s.stream)))
+	env := extensionEnv(s.cfg.runtimeEnv(s.apiAddr, s.stream))
 	for i, f := range files {
 		if err := s.startExtension(started[i], f, env); err != nil {
 			return err
@@ -73,10 +73,12 @@ func (s *sandbox) startExtensions(ctx context.Context) error {
 	return s.await(ctx, func() bool { return !s.any(stateStarted) })
 }
 
-func (s *sandbox) startExtension(e *extension, file string, env []string) error {
-	p, err := startProcess([]string{file}, s.cfg.Dir, env,
-		func(text string) { s.journal.line(FromExtension, e.name, text) },
-		func(status string) { s.extensionExited(e, status) })
+func (s *sandbox) startExtension(e *extension, file string, env map[string]string) error {
+	p, err := startProcess(program{
+		argv: []string{file}, dir: s.cfg.Dir, env: env,
+		emit: func(text string) { s.journal.line(FromExtension, e.name, text) },
+		exit: func(status string) { s.extensionExited(e, status) },
+	})
 	if err != nil {
 		s.change(func() { e.state, e.errorType = stateLaunchFail, "Extension.LaunchError" })
 		return &fault{kind: "Extension.LaunchError", message: err.Error()}
@@ -94,8 +96,11 @@ func (s *sandbox) startRuntime(ctx context.Context) error {
 	if wrapper != "" {
 		argv = append([]string{wrapper}, argv...)
 	}
-	p, err := startProcess(argv, s.cfg.Dir, environ(env),
-		func(text string) { s.journal.line(FromFunction, "", text) }, s.runtimeExited)
+	p, err := startProcess(program{
+		argv: argv, dir: s.cfg.Dir, env: env, framed: true,
+		emit: func(text string) { s.journal.line(FromFunction, "", text) },
+		exit: s.runtimeExited,
+	})
 	if err != nil && wrapper != "" { // the shell that would have run it gives up
 		return &fault{kind: "Runtime.ExitError", message: fmt.Sprintf("Runtime exited with error: exit status %d", shellStatus(err))}
 	}

@@ -14,6 +14,7 @@ import (
 )
 
 func TestResponseIsTheFunctions(t *testing.T) {
+	t.Parallel()
 	l, log := start(t, emulator.Config{})
 	for range 3 {
 		out := invokeWith(t, l, emulator.Input{Event: []byte(`{"Say":"hello","x":"é"}`), RequestID: "8f5a2a3c-0000-4000-8000-000000000001", LogTail: true})
@@ -30,6 +31,7 @@ func TestResponseIsTheFunctions(t *testing.T) {
 }
 
 func TestContextOfAnInvocation(t *testing.T) {
+	t.Parallel()
 	l, _ := start(t, emulator.Config{FunctionName: "orders", Timeout: 7 * time.Second})
 	out := invokeWith(t, l, emulator.Input{
 		Event: []byte(`{"Do":"context"}`), RequestID: "8f5a2a3c-0000-4000-8000-000000000002", TenantID: "acme",
@@ -54,6 +56,7 @@ func TestContextOfAnInvocation(t *testing.T) {
 
 // The caller's view of every way to fail, and whether the sandbox survives.
 func TestErrors(t *testing.T) {
+	t.Parallel()
 	const id = "8f5a2a3c-0000-4000-8000-000000000003"
 	for _, c := range []struct {
 		name, event, payload, log string
@@ -93,6 +96,7 @@ func TestErrors(t *testing.T) {
 }
 
 func TestLargestResponsePasses(t *testing.T) {
+	t.Parallel()
 	l, _ := start(t, emulator.Config{Timeout: 20 * time.Second})
 	out := invoke(t, l, `{"Do":"big","Bytes":6291556}`)
 	if len(out.Payload) != emulator.MaxResponse || out.FunctionError != "" {
@@ -101,6 +105,7 @@ func TestLargestResponsePasses(t *testing.T) {
 }
 
 func TestStream(t *testing.T) {
+	t.Parallel()
 	l, _ := start(t, emulator.Config{Timeout: 20 * time.Second})
 	var got bytes.Buffer
 	out := invokeWith(t, l, emulator.Input{Event: []byte(`{"Do":"stream","Bytes":3000000}`), Stream: &got})
@@ -114,6 +119,7 @@ func TestStream(t *testing.T) {
 }
 
 func TestFailedInitIsRepeatedInsideTheInvocation(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		env    map[string]string
@@ -142,6 +148,7 @@ func TestFailedInitIsRepeatedInsideTheInvocation(t *testing.T) {
 }
 
 func TestCommandThatCannotBeStarted(t *testing.T) {
+	t.Parallel()
 	plain := filepath.Join(t.TempDir(), "plain")
 	if err := os.WriteFile(plain, []byte("#!/bin/sh\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -159,11 +166,12 @@ func TestCommandThatCannotBeStarted(t *testing.T) {
 }
 
 func TestCallerWhoLeavesDoesNotStopTheFunction(t *testing.T) {
+	t.Parallel()
 	l, log := start(t, emulator.Config{})
 	settled(t, l)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := l.Invoke(ctx, emulator.Input{Event: []byte(`{"Do":"sleep","Ms":400}`)}); err == nil {
+	if _, err := l.Invoke(ctx, emulator.Input{Event: []byte(`{"Do":"sleep","Ms":1500}`)}); err == nil {
 		t.Error("Invoke outlasted its context")
 	}
 	settled(t, l)
@@ -174,6 +182,7 @@ func TestCallerWhoLeavesDoesNotStopTheFunction(t *testing.T) {
 }
 
 func TestShutdownWithoutInvocation(t *testing.T) {
+	t.Parallel()
 	l, _ := start(t, emulator.Config{})
 	if err := l.Shutdown(t.Context()); err != nil {
 		t.Error(err)
@@ -184,6 +193,7 @@ func TestShutdownWithoutInvocation(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
+	t.Parallel()
 	_, err := emulator.Start(t.Context(), emulator.Config{LogFormat: "xml", MemoryMB: 20000, Timeout: time.Hour, Concurrency: -1})
 	if err == nil {
 		t.Fatal("accepted")

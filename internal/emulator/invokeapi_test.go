@@ -16,6 +16,7 @@ import (
 )
 
 func TestInvokeEndpoint(t *testing.T) {
+	t.Parallel()
 	l, _ := start(t, emulator.Config{FunctionName: "orders"})
 	server := httptest.NewServer(l.Handler())
 	defer server.Close()
@@ -70,6 +71,7 @@ func send(t *testing.T, to, body string, header ...string) (*http.Response, stri
 }
 
 func TestInvokeEndpointLogTail(t *testing.T) {
+	t.Parallel()
 	l, _ := start(t, emulator.Config{})
 	server := httptest.NewServer(l.Handler())
 	defer server.Close()
@@ -83,6 +85,7 @@ func TestInvokeEndpointLogTail(t *testing.T) {
 }
 
 func TestInvokeEndpointEvent(t *testing.T) {
+	t.Parallel()
 	l, log := start(t, emulator.Config{})
 	server := httptest.NewServer(l.Handler())
 	defer server.Close()
@@ -116,6 +119,7 @@ func frames(t *testing.T, stream []byte) (events [][2]string) {
 // A runtime of our own streams, because aws-lambda-go has no streaming mode
 // outside function URLs.
 func TestStreamingEndpoint(t *testing.T) {
+	t.Parallel()
 	l, _ := start(t, emulator.Config{Command: []string{"/bin/sh", "-c", "sleep 60"}, Timeout: time.Second, NoFreeze: true})
 	server := httptest.NewServer(l.Handler())
 	defer server.Close()

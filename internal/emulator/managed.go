@@ -76,12 +76,13 @@ func (s *sandbox) serveManaged(inv *invocation) {
 	})
 }
 
-// enqueue hands inv to a runtime that is at rest, or about to be. It reports
-// false when there is none.
+// enqueue hands inv to a runtime that is at rest, or about to be: one has
+// answered but not asked again yet, or is still coming up. It reports false
+// when all are taken.
 func (s *sandbox) enqueue(inv *invocation) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.idle+s.returning <= len(s.queue) || len(s.open) >= s.cfg.Concurrency {
+	if len(s.open) >= s.cfg.Concurrency {
 		return false
 	}
 	s.queue = append(s.queue, inv)
@@ -118,6 +119,5 @@ func (s *sandbox) takeLate(id string) bool {
 		return false
 	}
 	s.late = slices.Delete(s.late, i, i+1)
-	s.returning++
 	return true
 }

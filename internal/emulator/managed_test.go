@@ -10,9 +10,10 @@ import (
 )
 
 func TestManagedInstanceRunsInvocationsTogether(t *testing.T) {
+	t.Parallel()
 	sink := t.TempDir() + "/sink"
 	l, log := start(t, emulator.Config{Concurrency: 4, Timeout: 10 * time.Second, Layer: layer(t, "watch"), LogFormat: "JSON",
-		Env: map[string]string{"EXT_REGISTER": `{"events":["SHUTDOWN"]}`, "EXT_TELEMETRY": "2025-01-29", "EXT_SINK": sink}})
+		Env: map[string]string{"EXT_REGISTER": `{"events":["SHUTDOWN"]}`, "EXT_TELEMETRY": "2025-01-29", "EXT_SINK": sink, "EXT_WORK_SHUTDOWN": "300ms"}})
 	settled(t, l)
 	began := time.Now()
 	var wg sync.WaitGroup
@@ -42,12 +43,14 @@ func TestManagedInstanceRunsInvocationsTogether(t *testing.T) {
 }
 
 func TestManagedInstanceRefusesInvokeEvents(t *testing.T) {
+	t.Parallel()
 	l, log := start(t, emulator.Config{Concurrency: 1, Timeout: time.Second, InitTimeout: time.Second, Layer: layer(t, "watch")})
 	invoke(t, l, `{}`)
 	inOrder(t, log.String(), `ext register 403 {"errorType":"Extension.InvalidEventType","errorMessage":"INVOKE: ErrorInvalidEventType"}`)
 }
 
 func TestManagedInstanceTelemetrySchema(t *testing.T) {
+	t.Parallel()
 	l, log := start(t, emulator.Config{Concurrency: 1, Layer: layer(t, "watch"), Env: map[string]string{
 		"EXT_REGISTER": `{"events":["SHUTDOWN"]}`, "EXT_TELEMETRY": "2022-12-13"}})
 	settled(t, l)
@@ -55,6 +58,7 @@ func TestManagedInstanceTelemetrySchema(t *testing.T) {
 }
 
 func TestManagedInstanceOutlivesATimeout(t *testing.T) {
+	t.Parallel()
 	l, log := start(t, emulator.Config{Concurrency: 2, Timeout: 300 * time.Millisecond})
 	out := invoke(t, l, `{"Do":"sleep","Ms":800}`)
 	if want := `{"errorType":"Sandbox.Timedout","errorMessage":"Task timed out after 0.30 seconds"}`; string(out.Payload) != want {
@@ -68,6 +72,7 @@ func TestManagedInstanceOutlivesATimeout(t *testing.T) {
 }
 
 func TestManagedInstanceWithoutRuntimeAtRest(t *testing.T) {
+	t.Parallel()
 	l, _ := start(t, emulator.Config{Concurrency: 1, Timeout: 5 * time.Second})
 	settled(t, l)
 	var wg sync.WaitGroup
@@ -85,6 +90,7 @@ func TestManagedInstanceWithoutRuntimeAtRest(t *testing.T) {
 }
 
 func TestManagedInstanceIsReplacedAfterACrash(t *testing.T) {
+	t.Parallel()
 	l, _ := start(t, emulator.Config{Concurrency: 2, Timeout: 5 * time.Second})
 	out := invoke(t, l, `{"Do":"exit","Code":1}`)
 	if !strings.Contains(string(out.Payload), "Runtime.ExitError") {

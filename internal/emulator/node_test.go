@@ -38,6 +38,7 @@ func node(t *testing.T, handler string, c emulator.Config) (*emulator.Lambda, *l
 }
 
 func TestNodeRuntimeClient(t *testing.T) {
+	t.Parallel()
 	sink := filepath.Join(t.TempDir(), "sink")
 	l, log := node(t, "index.handler", emulator.Config{Layer: layer(t, "watch"),
 		Env: map[string]string{"EXT_TELEMETRY": "2025-01-29", "EXT_SINK": sink, "EXT_WORK_SHUTDOWN": "200ms"}})
@@ -52,19 +53,26 @@ func TestNodeRuntimeClient(t *testing.T) {
 	if out.FunctionError != "Unhandled" || !strings.HasPrefix(string(out.Payload), `{"errorType":"TypeError","errorMessage":"no stock"`) {
 		t.Errorf("error %q, payload %s", out.FunctionError, out.Payload)
 	}
+	invoke(t, l, `{"say":"two\nlines"}`)
 	if err := l.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := l.Sandboxes(); got.Resets != 0 || got.Inits != 1 {
 		t.Errorf("Sandboxes() = %+v", got)
 	}
+	if !strings.Contains(log.String(), "two\nlines\n") {
+		t.Error("a message of two lines was lost")
+	}
 	inOrder(t, log.String(), "grüße", "REPORT", "grüße", "REPORT", "no stock")
-	if got := types(received(t, sink)); strings.Count(got, "platform.report") != 3 || !strings.Contains(got, "platform.start function platform.runtimeDone") {
+	// The message of two lines is one record: the client writes frames.
+	if got := types(received(t, sink)); strings.Count(got, "platform.report") != 4 ||
+		!strings.HasSuffix(got, " platform.start function platform.runtimeDone platform.report") {
 		t.Errorf("telemetry %s", got)
 	}
 }
 
 func TestNodeRuntimeClientStreams(t *testing.T) {
+	t.Parallel()
 	l, _ := node(t, "index.stream", emulator.Config{})
 	var got bytes.Buffer
 	out := invokeWith(t, l, emulator.Input{Event: []byte(`{"parts":300,"bytes":70000}`), Stream: &got})
@@ -79,6 +87,7 @@ func TestNodeRuntimeClientStreams(t *testing.T) {
 }
 
 func TestNodeRuntimeClientOnAManagedInstance(t *testing.T) {
+	t.Parallel()
 	l, _ := node(t, "index.handler", emulator.Config{Concurrency: 2})
 	for range 3 {
 		if out := invoke(t, l, `{"a":1}`); out.FunctionError != "" {

@@ -12,29 +12,51 @@ import (
 
 // process is a child in a process group of its own.
 type process struct {
-	cmd    *exec.Cmd
-	out    *output
-	writer *os.File
-	exited chan struct{} // closed when it is gone and its output was read
+	cmd     *exec.Cmd
+	outputs []*output
+	writers []*os.File
+	exited  chan struct{} // closed when it is gone and its output was read
 }
 
-// startProcess starts argv. emit gets its output; exit is called once, from
-// the goroutine that waits, after the last line and before exited is closed,
-// with words like "exit status 1" or "signal: killed".
-func startProcess(argv []string, dir string, env []string, emit func(string), exit func(status string)) (*process, error) {
-	out, writer, err := newOutput(emit)
-	if err != nil {
-		return nil, err
+// program is what to start. Its stdout and stderr share a pipe, so that their
+// order is kept.
+type program struct {
+	argv   []string
+	dir    string
+	env    map[string]string
+	framed bool // gets descriptor 3 for messages of several lines
+	emit   func(line string)
+	// exit is called once, from the goroutine that waits, after the last line
+	// and before exited is closed, with words like "exit status 1" or
+	// "signal: killed".
+	exit func(status string)
+}
+
+// startProcess starts p.
+func startProcess(prog program) (*process, error) {
+	p := &process{exited: make(chan struct{})}
+	splitters := []splitter{splitLines}
+	if prog.framed {
+		splitters = append(splitters, splitFrames)
+		prog.env["_LAMBDA_TELEMETRY_LOG_FD"] = "3"
 	}
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env = dir, env
-	cmd.Stdout, cmd.Stderr = writer, writer
-	cmd.SysProcAttr = ownGroup()
-	p := &process{cmd: cmd, out: out, writer: writer, exited: make(chan struct{})}
+	for _, split := range splitters {
+		out, writer, err := newOutput(split, prog.emit)
+		if err != nil {
+			p.closeWriters()
+			p.closeOutputs()
+			return nil, err
+		}
+		p.outputs, p.writers = append(p.outputs, out), append(p.writers, writer)
+	}
+	p.cmd = exec.Command(prog.argv[0], prog.argv[1:]...)
+	p.cmd.Dir, p.cmd.Env = prog.dir, environ(prog.env)
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.ExtraFiles = p.writers[0], p.writers[0], p.writers[1:]
+	p.cmd.SysProcAttr = ownGroup()
 	started := make(chan error)
-	go p.run(started, exit) // ends with the process
+	go p.run(started, prog.exit) // ends with the process
 	if err := <-started; err != nil {
-		return nil, fmt.Errorf("starting %s: %w", argv[0], err)
+		return nil, fmt.Errorf("starting %s: %w", prog.argv[0], err)
 	}
 	return p, nil
 }
@@ -45,18 +67,41 @@ func (p *process) run(started chan<- error, exit func(status string)) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err := p.cmd.Start()
-	_ = p.writer.Close() // the child has its own copy
-	started <- err
+	p.closeWriters()
 	if err != nil {
-		p.out.close()
+		p.closeOutputs()
+		started <- err
 		return
 	}
-	go p.out.run()            // ends when the pipe is closed below
+	for _, out := range p.outputs {
+		go out.run() // ends when the pipe is closed below
+	}
+	started <- nil
 	_ = p.cmd.Wait()          // the state says it all
 	p.signal(syscall.SIGKILL) // whatever it left behind in its group
-	p.out.close()
+	p.closeOutputs()
 	exit(p.cmd.ProcessState.String())
 	close(p.exited)
+}
+
+// drain emits what was printed until now.
+func (p *process) drain() {
+	for _, out := range p.outputs {
+		out.drain()
+	}
+}
+
+// closeWriters closes our copies; the child has its own.
+func (p *process) closeWriters() {
+	for _, w := range p.writers {
+		_ = w.Close() // nothing was written through it
+	}
+}
+
+func (p *process) closeOutputs() {
+	for _, out := range p.outputs {
+		out.close()
+	}
 }
 
 // signal sends sig to the whole group; a group that is gone is no error.

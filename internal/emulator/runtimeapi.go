@@ -70,8 +70,6 @@ func (s *sandbox) next(ctx context.Context) *invocation {
 		}
 		inv.returned = true
 	}
-	s.returning = max(0, s.returning-1)
-	s.idle++
 	s.notify()
 	s.mu.Unlock()
 	var inv *invocation
@@ -83,7 +81,6 @@ func (s *sandbox) next(ctx context.Context) *invocation {
 		inv.delivered = true
 		return true
 	})
-	s.change(func() { s.idle-- })
 	return inv
 }
 
@@ -136,10 +133,7 @@ func (s *sandbox) claim(w http.ResponseWriter, r *http.Request, to string) *invo
 // false when the caller had been answered otherwise, by a time-out.
 func (s *sandbox) settle(inv *invocation, change func(*Output)) bool {
 	first := inv.finish(change)
-	s.change(func() {
-		inv.answered = true
-		s.returning++
-	})
+	s.change(func() { inv.answered = true })
 	return first
 }
 

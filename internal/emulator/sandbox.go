@@ -28,8 +28,6 @@ type sandbox struct {
 	registrationClosed bool
 	runtimeUp          bool // the runtime has asked for its first event
 	initError          *fault
-	idle               int           // calls of /next that wait
-	returning          int           // answers without a call of /next after them
 	queue              []*invocation // to be delivered
 	open               map[string]*invocation
 	late               []string // timed out on a managed instance, newest last
@@ -140,7 +138,7 @@ func (s *sandbox) processes() []*process {
 // drain reads what the processes have printed so far.
 func (s *sandbox) drain() {
 	for _, p := range s.processes() {
-		p.out.drain()
+		p.drain()
 	}
 }
 

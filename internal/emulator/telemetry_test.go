@@ -28,6 +28,7 @@ func watched(t *testing.T, c emulator.Config, env map[string]string) (*emulator.
 }
 
 func TestTelemetryOfAnInvocation(t *testing.T) {
+	t.Parallel()
 	l, log, sink := watched(t, emulator.Config{}, map[string]string{"EXT_WORK_SHUTDOWN": "200ms", "INIT_SAY": "early"})
 	out := invokeWith(t, l, emulator.Input{Event: []byte(`{"Say":"late"}`), TenantID: "acme"})
 	if err := l.Shutdown(t.Context()); err != nil {
@@ -75,6 +76,7 @@ func TestTelemetryOfAnInvocation(t *testing.T) {
 // A report is written when the sandbox is about to freeze, so it arrives in
 // the next invocation.
 func TestReportArrivesInTheNextInvocation(t *testing.T) {
+	t.Parallel()
 	l, _, sink := watched(t, emulator.Config{}, map[string]string{"EXT_WORK_INVOKE": "60ms"})
 	reports := func() int { return strings.Count(types(received(t, sink)), "platform.report") }
 	first := invoke(t, l, `{}`)
@@ -93,6 +95,7 @@ func TestReportArrivesInTheNextInvocation(t *testing.T) {
 }
 
 func TestNothingIsHeldBackWithoutFreeze(t *testing.T) {
+	t.Parallel()
 	l, _, sink := watched(t, emulator.Config{NoFreeze: true}, nil)
 	invoke(t, l, `{}`)
 	eventually(t, "the report", func() bool { return strings.Contains(types(received(t, sink)), "platform.report") })
@@ -102,6 +105,7 @@ func TestNothingIsHeldBackWithoutFreeze(t *testing.T) {
 }
 
 func TestLogFormats(t *testing.T) {
+	t.Parallel()
 	const object, text = `{\"level\":\"INFO\",\"n\":1}`, `plain`
 	for _, c := range []struct{ format, schema, wantObject, wantText string }{
 		{"Text", "2022-07-01", `"{\"level\":\"INFO\",\"n\":1}\n"`, `"plain\n"`},
@@ -135,12 +139,14 @@ func TestLogFormats(t *testing.T) {
 }
 
 func TestTCPDestination(t *testing.T) {
+	t.Parallel()
 	l, _, sink := watched(t, emulator.Config{NoFreeze: true}, map[string]string{"EXT_TCP": "1"})
 	invoke(t, l, `{}`)
 	eventually(t, "the report", func() bool { return strings.Contains(types(received(t, sink)), "platform.report") })
 }
 
 func TestRefusedBatchIsSentAgain(t *testing.T) {
+	t.Parallel()
 	l, _, sink := watched(t, emulator.Config{NoFreeze: true}, map[string]string{"EXT_REFUSE": "2"})
 	invoke(t, l, `{}`)
 	eventually(t, "the report", func() bool { return strings.Contains(types(received(t, sink)), "platform.report") })
@@ -150,6 +156,7 @@ func TestRefusedBatchIsSentAgain(t *testing.T) {
 }
 
 func TestDroppedRecordsAreCounted(t *testing.T) {
+	t.Parallel()
 	l, _, sink := watched(t, emulator.Config{NoFreeze: true}, map[string]string{"EXT_REFUSE": "5"}) // a batch is sent five times
 	dropped := ""
 	eventually(t, "platform.logsDropped", func() bool {
@@ -167,6 +174,7 @@ func TestDroppedRecordsAreCounted(t *testing.T) {
 }
 
 func TestTelemetryOfAFailure(t *testing.T) {
+	t.Parallel()
 	l, _, sink := watched(t, emulator.Config{Timeout: time.Second}, map[string]string{"EXT_WORK_SHUTDOWN": "200ms"})
 	invokeWith(t, l, emulator.Input{Event: []byte(`{"Do":"exit","Code":2}`), LogTail: true})
 	events := received(t, sink)
@@ -179,6 +187,7 @@ func TestTelemetryOfAFailure(t *testing.T) {
 }
 
 func TestStubbedTelemetry(t *testing.T) {
+	t.Parallel()
 	l, log, _ := watched(t, emulator.Config{Telemetry202: true}, nil)
 	invoke(t, l, `{}`)
 	inOrder(t, log.String(), `ext telemetry 202 {"errorType":"Telemetry.NotSupported","errorMessage":"Telemetry API is not supported"}`)
@@ -208,6 +217,7 @@ func inside(t *testing.T, l *emulator.Lambda, method, path, body string, header 
 
 // The refusals of every API, in Lambda's words.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	l, _ := start(t, emulator.Config{})
 	settled(t, l)
 	const nobody = "6a0f1c52-0000-4000-8000-000000000000"

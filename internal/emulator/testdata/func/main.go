@@ -50,6 +50,9 @@ func handle(ctx context.Context, event json.RawMessage) (any, error) {
 		return strings.Repeat("a", o.Bytes-2), nil // and two quotes
 	case "stream":
 		return &stream{rest: o.Bytes, fail: o.Message}, nil
+	case "file":
+		b, err := os.ReadFile(o.Message)
+		return string(b), err
 	case "env":
 		return os.Environ(), nil
 	case "context":
@@ -98,6 +101,9 @@ func main() {
 	}
 	if d, err := time.ParseDuration(os.Getenv("INIT_SLEEP")); err == nil && once() {
 		time.Sleep(d)
+	}
+	if say := os.Getenv("SIGTERM"); say != "" {
+		lambda.StartWithOptions(handle, lambda.WithEnableSIGTERM(func() { fmt.Println(say) }))
 	}
 	lambda.Start(handle)
 }
