@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -15,21 +16,25 @@ type pattern struct {
 	chain  []string // how the secret is encoded, outermost first; nil as it is
 }
 
+// encoder returns the ways in which v is written in one encoding.
+type encoder func(v []byte) [][]byte
+
 // forms are what a secret is expected in; a form that does not differ from one
 // before costs nothing. The inner name of a chain is applied first.
 var forms = [...]struct {
 	chain  []string
-	encode []func([]byte) [][]byte // outermost first
+	encode []encoder // outermost first
 }{
 	{nil, nil},
-	{[]string{"url"}, []func([]byte) [][]byte{urls}},
-	{[]string{"json"}, []func([]byte) [][]byte{jsons}},
-	{[]string{"url", "url"}, []func([]byte) [][]byte{urls, urls}},
-	{[]string{"url", "json"}, []func([]byte) [][]byte{urls, jsons}},
-	{[]string{"base64"}, []func([]byte) [][]byte{base64s}},
-	{[]string{"base64", "json"}, []func([]byte) [][]byte{base64s, jsons}},
-	{[]string{"url", "base64"}, []func([]byte) [][]byte{urls, base64s}},
-	{[]string{"hex"}, []func([]byte) [][]byte{hexes}},
+	{[]string{"url"}, []encoder{urls}},
+	{[]string{"url"}, []encoder{urlAll}},
+	{[]string{"json"}, []encoder{jsons}},
+	{[]string{"url", "url"}, []encoder{urls, urls}},
+	{[]string{"url", "json"}, []encoder{urls, jsons}},
+	{[]string{"base64"}, []encoder{base64s}},
+	{[]string{"base64", "json"}, []encoder{base64s, jsons}},
+	{[]string{"url", "base64"}, []encoder{urls, base64s}},
+	{[]string{"hex"}, []encoder{hexes}},
 }
 
 // patternsOf returns every form of every secret that is long enough, without
@@ -54,16 +59,28 @@ func patternsOf(secrets []Secret) []pattern {
 }
 
 // apply encodes v by the last of encode first.
-func apply(encode []func([]byte) [][]byte, v []byte) [][]byte {
+func apply(encode []encoder, v []byte) [][]byte {
 	texts := [][]byte{v}
 	for _, e := range slices.Backward(encode) {
 		var next [][]byte
 		for _, t := range texts {
-			next = append(next, e(t)...)
+			for _, encoded := range e(t) {
+				next = appendNew(next, encoded)
+			}
 		}
 		texts = next
 	}
 	return texts
+}
+
+// appendNew appends text to texts unless it is there already.
+func appendNew(texts [][]byte, text []byte) [][]byte {
+	for _, t := range texts {
+		if bytes.Equal(t, text) {
+			return texts
+		}
+	}
+	return append(texts, text)
 }
 
 // lowered returns patterns in lower case.
@@ -85,18 +102,37 @@ func lowered(patterns []pattern) []pattern {
 // Python's quote; encodeURI.
 var urlSafe = [...]string{"-_.~", "-_.*", "-_.!~*'()", "-_.~/", "-_.!~*'();,/?:@&=+$#"}
 
-// urls percent-encodes v as the common encoders do.
+// hexDigits are both cases of what percent-encoding writes.
+var hexDigits = [...]string{"0123456789ABCDEF", "0123456789abcdef"}
+
+// urls percent-encodes v as the common encoders do; nothing where v has only
+// letters and digits.
 func urls(v []byte) [][]byte {
+	if !slices.ContainsFunc(v, func(c byte) bool { return !alphanumeric(c) }) {
+		return nil
+	}
 	var out [][]byte
-	for _, digits := range [...]string{"0123456789ABCDEF", "0123456789abcdef"} {
+	for _, digits := range hexDigits {
 		for _, safe := range urlSafe {
-			e := percent(v, digits, func(c byte) bool { return alphanumeric(c) || bytes.IndexByte([]byte(safe), c) >= 0 })
+			e := percent(v, digits, safe)
 			out = append(out, e)
 			if bytes.IndexByte(v, ' ') >= 0 {
 				out = append(out, bytes.ReplaceAll(e, []byte("%20"), []byte("+")))
 			}
 		}
-		out = append(out, percent(v, digits, func(byte) bool { return false }))
+	}
+	return out
+}
+
+// urlAll percent-encodes every byte of v.
+func urlAll(v []byte) [][]byte {
+	var out [][]byte
+	for _, digits := range hexDigits {
+		e := make([]byte, 0, 3*len(v))
+		for _, c := range v {
+			e = append(e, '%', digits[c>>4], digits[c&15])
+		}
+		out = append(out, e)
 	}
 	return out
 }
@@ -105,10 +141,11 @@ func alphanumeric(c byte) bool {
 	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
 }
 
-func percent(v []byte, digits string, safe func(byte) bool) []byte {
-	out := make([]byte, 0, 3*len(v))
+// percent writes v with every byte but letters, digits and those in safe as %XX.
+func percent(v []byte, digits, safe string) []byte {
+	out := make([]byte, 0, len(v)+16)
 	for _, c := range v {
-		if safe(c) {
+		if alphanumeric(c) || strings.IndexByte(safe, c) >= 0 {
 			out = append(out, c)
 		} else {
 			out = append(out, '%', digits[c>>4], digits[c&15])

@@ -33,7 +33,7 @@ func Watch(environ []string, forced func(name string) (watch, ignore bool), fing
 			watch, ignore = forced(name)
 		}
 		switch {
-		case ignore || strings.HasPrefix(name, "GATEHOUSE"):
+		case ignore || name == "GATEHOUSE" || strings.HasPrefix(name, "GATEHOUSE_"):
 		case watch:
 			add(name, value)
 		case !platformName(name):
@@ -62,13 +62,16 @@ func watchValue(name, value string, add func(name, value string)) {
 
 // isSecret judges a whole value by its name and its characters.
 func isSecret(name, value string) bool {
-	if len(value) < minSecret || isPlain(value) {
+	switch words := words(name); {
+	case len(value) < minSecret || isPlain(value):
 		return false
-	}
-	if awsCredential(name) {
+	case awsCredential(name):
 		return true
+	case aboutSecret(words):
+		return false
+	default:
+		return secretName(words, value) || len(value) >= 16 && isRandom(value)
 	}
-	return secretName(name) || len(value) >= 16 && isRandom(value)
 }
 
 // awsCredential reports whether name holds a credential that Lambda gives to the
@@ -97,33 +100,51 @@ func platformName(name string) bool {
 		slices.Contains([]string{"PATH", "LANG", "TZ", "HOME", "PWD", "OLDPWD", "SHELL", "USER", "LOGNAME", "HOSTNAME", "TERM", "SHLVL", "TMPDIR"}, upper)
 }
 
-// secretWords make a name that of a secret, as a word of it or at a word's end.
+// secretWords make a name that of a secret. Long ones do so at a word's end too:
+// DBPASSWORD.
 var secretWords = [...]string{
-	"SECRET", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "PASS", "PWD", "CREDENTIALS", "CREDENTIAL", "CREDS", "CRED",
-	"KEY", "AUTH", "PRIVATE", "DSN", "CONN", "CONNECTION", "SALT", "SIGNATURE", "SIGNING", "BEARER", "JWT", "COOKIE", "PAT",
+	"SECRET", "SECRETS", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "PASS", "PWD", "CREDENTIALS", "CREDENTIAL", "CREDS", "CRED",
+	"PRIVATE", "DSN", "BEARER", "JWT",
+}
+
+// vagueWords do so where the value is no mere word.
+var vagueWords = [...]string{
+	"KEY", "KEYS", "APIKEY", "ACCESSKEY", "AUTHKEY", "AUTH", "CONN", "CONNECTION", "SALT", "SIGNATURE", "SIGNING", "COOKIE", "PAT", "WEBHOOK",
 }
 
 // aboutWords end a name that says something about a secret without being one.
 var aboutWords = [...]string{
-	"NAME", "ID", "ARN", "URL", "URI", "HOST", "PORT", "PATH", "FILE", "DIR", "TYPE", "PREFIX", "SUFFIX", "HEADER", "REGION",
+	"NAME", "ID", "ARN", "URL", "URI", "HOST", "PORT", "PATH", "FILE", "DIR", "TYPE", "PREFIX", "SUFFIX", "HEADER", "REGION", "PROVIDER",
 	"TTL", "TIMEOUT", "EXPIRY", "AGE", "LENGTH", "SIZE", "COUNT", "ALGORITHM", "ALG", "ISSUER", "AUDIENCE", "SCOPE", "SCOPES", "TABLE",
 	"BUCKET", "USER", "USERNAME", "ENDPOINT", "DOMAIN", "MODE", "ENABLED", "METHOD", "PARAM", "PARAMETER", "VERSION", "LIMIT", "POOL",
+	"STORE", "STRATEGY", "FORMAT", "STAGE", "ENV", "ALIAS", "SERVICE", "BACKEND", "CLASS", "ROUNDS",
 }
 
-// secretName reports whether a variable of that name holds a secret.
-func secretName(name string) bool {
-	words := words(name)
-	if len(words) == 0 || slices.Contains(aboutWords[:], words[len(words)-1]) {
-		return false
-	}
+// aboutSecret reports whether a variable whose name has these words holds no
+// secret, whatever it looks like.
+func aboutSecret(words []string) bool {
+	return len(words) > 0 && slices.Contains(aboutWords[:], words[len(words)-1]) || slices.Contains(words, "PUBLIC")
+}
+
+// secretName reports whether a variable whose name has these words holds a secret
+// in value.
+func secretName(words []string, value string) bool {
 	for _, w := range words {
+		if slices.Contains(vagueWords[:], w) && !isWord(value) {
+			return true
+		}
 		for _, s := range secretWords {
-			if w == s || len(s) > 3 && strings.HasSuffix(w, s) || s == "KEY" && slices.Contains([]string{"APIKEY", "ACCESSKEY", "AUTHKEY", "KEYS"}, w) {
+			if w == s || len(s) > 4 && strings.HasSuffix(w, s) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// isWord reports whether value is lower-case words with dashes or blanks between.
+func isWord(value string) bool {
+	return len(value) < 24 && strings.Trim(value, "abcdefghijklmnopqrstuvwxyz-_ ") == ""
 }
 
 // words splits a name at "_", "-", "." and where camel case begins a word, and
