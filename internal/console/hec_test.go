@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"gatehouse/internal/console"
@@ -246,4 +247,68 @@ func TestChannelsAreBounded(t *testing.T) {
 		}
 	}
 	post(t, c, "/services/collector/ack?channel="+id(0), `{"acks":[0]}`).want(t, 200, `{"acks":{"0":false}}`)
+}
+
+// TestBusy holds every slot with a request that does not end.
+func TestBusy(t *testing.T) {
+	c := start(t, console.Config{})
+	release := make(chan struct{})
+	var held sync.WaitGroup
+	for range 32 {
+		body, feed := io.Pipe()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.HECURL()+"/services/collector", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Splunk "+token)
+		held.Go(func() {
+			resp, err := http.DefaultTransport.RoundTrip(req)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				t.Errorf("a held request ends with %d", resp.StatusCode)
+			}
+		})
+		held.Go(func() {
+			_, _ = io.WriteString(feed, `{"event":`) // the console waits for the rest
+			<-release
+			_, _ = io.WriteString(feed, `"x"}`)
+			_ = feed.Close()
+		})
+	}
+	until(t, "all slots are taken", func() bool {
+		return post(t, c, "/services/collector", `{"event":"y"}`).body == `{"text":"Server is busy","code":9}`
+	})
+	close(release)
+	held.Wait()
+	post(t, c, "/services/collector", `{"event":"y"}`).want(t, 200, success)
+}
+
+// TestConcurrent sends the same records from many sides while pages are read.
+func TestConcurrent(t *testing.T) {
+	c := start(t, console.Config{})
+	cookie := signIn(t, c)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for i := range 25 {
+				post(t, c, "/services/collector", envelope("attack", "1700000000", fmt.Sprintf(`{"id":"a%d","matched":"m"}`, i))).
+					want(t, 200, success)
+			}
+		})
+		all.Go(func() {
+			for range 10 {
+				if got := send(t, c, "GET", "/", "", "Cookie", cookie); got.status != 200 {
+					t.Errorf("the page answers %d %s", got.status, got.body)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got := c.Received(); got.Records != 25 || got.Duplicates != 75 {
+		t.Errorf("counts are %+v", got)
+	}
 }

@@ -275,3 +275,27 @@ func TestLive(t *testing.T) {
 	for lines.Scan() {
 	}
 }
+
+func TestStreamsAreBounded(t *testing.T) {
+	c := start(t, console.Config{})
+	cookie := signIn(t, c)
+	refused := 0
+	for range 40 { // 32 stay open
+		req, err := http.NewRequestWithContext(t.Context(), "GET", c.HECURL()+"/live", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Cookie", cookie)
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		if resp.StatusCode == http.StatusServiceUnavailable {
+			refused++
+		}
+	}
+	if refused != 8 {
+		t.Errorf("%d of 40 streams are refused, want 8", refused)
+	}
+}
