@@ -50,8 +50,8 @@ func around(value []byte, at int) []byte {
 // plain reports whether value reads like prose or code of another language: what
 // it has of SQL may stand in either.
 func (ev *evidence) plain() bool {
-	signs := ev.quotes + ev.comments + ev.keywords/2
-	return ev.marks == 0 || signs == 0 || ev.words > 2+ev.keywords
+	broken := ev.quotes + ev.comments
+	return ev.marks == 0 || broken == 0 && ev.words > 0 || ev.words > 2+ev.keywords
 }
 
 // softFingerprints are those that shop searches, prose and code have too: a

@@ -10,7 +10,7 @@ type evidence struct {
 	at         int // where the first of the strongest kind begins
 	words      int // names that are no keywords
 	keywords   int
-	marks      int // everything but words, dots and commas
+	marks      int // punctuation, dots and commas excepted
 	quotes     int
 	comments   int
 	ends       bool // in a comment that nothing follows
@@ -88,7 +88,9 @@ func (g *grammar) tally(t *token) {
 	switch t.kind {
 	case tokenWord, tokenDot, tokenComma, tokenOther, tokenEnd:
 	default:
-		g.marks++
+		if t.word == notKeyword {
+			g.marks++
+		}
 	}
 }
 
@@ -121,7 +123,7 @@ func (g *grammar) compared() {
 	same := x.kind == y.kind && bytes.EqualFold(g.text(x), g.text(y))
 	switch {
 	case x.kind == tokenNumber && y.kind == tokenNumber:
-		g.note(same || g.text(op)[0] == '=' || g.quotes > 0 || before.word == kwIf, before)
+		g.note((same || g.text(op)[0] == '=' || g.quotes > 0) && g.brokenOut(before), before)
 	case x.kind == tokenWord && same && g.text(op)[0] == '=':
 		g.note(true, before)
 	case x.kind == tokenWord && y.kind == tokenWord && g.quoted(x) && g.quoted(y):
@@ -129,6 +131,20 @@ func (g *grammar) compared() {
 	case x.kind == tokenNumber || x.kind == tokenWord && g.quoted(x):
 		g.note(false, before)
 	}
+}
+
+// brokenOut reports whether an expression that begins with t, the latest but three
+// without punctuation, may be an injection: nearly no prose stands before it, or
+// the end of a literal does.
+func (g *grammar) brokenOut(t *token) bool {
+	if g.words <= 1 || t.word == kwIf {
+		return true
+	}
+	end := t.start
+	for end > 0 && classOf[g.value[end-1]]&(blank|control) != 0 {
+		end--
+	}
+	return end > 0 && (classOf[g.value[end-1]]&(quote|paren|bracket) != 0 || g.value[end-1] == '/')
 }
 
 func (g *grammar) text(t *token) []byte { return g.value[t.start:t.end] }
@@ -174,7 +190,7 @@ func selectHead(t *token) bool {
 		return true // SELECT *
 	}
 	switch t.word {
-	case kwCase, kwProbe, kwPackage, kwChar, kwTime, kwIf, kwLimit:
+	case kwCase, kwProbe, kwPackage, kwChar, kwSleep, kwTime, kwIf, kwLimit:
 		return true
 	}
 	return false
@@ -183,15 +199,7 @@ func selectHead(t *token) bool {
 // selectAt judges the SELECT k tokens back by what stands before it.
 func (g *grammar) selectAt(k uint) {
 	selects := g.all.back(k)
-	k++
-	inner := false
-	for g.all.back(k).kind == tokenOpen || g.all.back(k).word == kwAll {
-		inner = inner || g.all.back(k).kind == tokenOpen
-		k++
-		if k > 12 {
-			return
-		}
-	}
+	k, inner := g.beforeCall(k + 1)
 	before := g.all.back(k)
 	switch {
 	case before.word == kwUnion:
@@ -203,11 +211,31 @@ func (g *grammar) selectAt(k uint) {
 		case tokenLogic, tokenCompare, tokenOperator, tokenComma, tokenNumber, tokenQuote, tokenClose:
 			g.note(!g.statement(), before)
 		default:
-			g.note(before.word == kwProbe || before.word == kwIf || before.kind == tokenNone, selects)
+			g.note(before.word == kwIf || before.word == kwClause || before.kind == tokenNone, selects)
 		}
 	case before.kind == tokenNumber || before.kind == tokenQuote || before.kind == tokenClose:
 		g.note(false, before)
 	}
+}
+
+// beforeCall returns how far back the token before a call lies whose last argument
+// begins k-1 places back: parentheses, ALL, and names of functions are passed
+// over. inner says that there was a parenthesis.
+func (g *grammar) beforeCall(k uint) (before uint, inner bool) {
+	for ; k < 12; k++ {
+		t, after := g.all.back(k), g.all.back(k-1)
+		switch {
+		case t.kind == tokenOpen:
+			inner = true
+		case t.word == kwAll:
+		case inner && t.kind == tokenDot:
+		case inner && t.kind == tokenWord && !conditional(t) && t.word != kwSelect && t.word != kwFrom &&
+			(after.kind == tokenOpen || after.kind == tokenDot) && !after.spaced:
+		default:
+			return k, inner
+		}
+	}
+	return k, inner
 }
 
 // statement reports whether the value is a whole statement of SQL, as opposed to
@@ -274,8 +302,14 @@ func within(t *token) bool {
 // function judges the call of a function behind before.
 func (g *grammar) function(name, before *token) {
 	switch name.word {
+	case kwSleep:
+		if expression(before) || within(before) {
+			g.note(expression(before) || g.weak, name)
+		}
 	case kwTime:
-		g.note(expression(before) || within(before) && g.weak, name)
+		if expression(before) || within(before) {
+			g.note(true, name)
+		}
 	case kwProbe, kwIf:
 		if expression(before) || within(before) {
 			g.note(before.kind == tokenLogic && g.quotes > 0 && g.words < 8, name)
@@ -320,16 +354,23 @@ func (g *grammar) begins(k uint) bool {
 		case kwDeclare:
 			return second.kind == tokenAt
 		case kwBegin:
-			return second.kind == tokenComment || second.kind == tokenEnd || second.kind == tokenSemi || second.word == kwPackage
-		case kwIf, kwTime, kwPackage:
+			return second.kind == tokenComment || second.kind == tokenEnd || second.kind == tokenSemi ||
+				second.word == kwPackage || second.word == kwExec
+		case kwIf, kwSleep, kwTime, kwPackage:
 			return second.kind == tokenOpen && !second.spaced
 		case kwExec:
-			return second.kind == tokenAt || second.kind == tokenOpen || second.word == kwProbe || second.kind == tokenQuote
+			return second.kind == tokenAt || second.kind == tokenOpen || second.word == kwProbe || second.kind == tokenQuote || second.word == kwImmediate
+		case kwCopy:
+			return second.kind == tokenOpen
+		case kwAttach:
+			return second.word == kwObject || second.word == kwData || second.kind == tokenQuote
 		}
 		return false
 	}
 	third := g.all.back(0)
 	return first.word == kwUpdate && second.kind == tokenWord && third.word == kwSet ||
+		first.word == kwCopy && second.kind == tokenWord && (third.word == kwFrom || third.word == kwTo) ||
+		first.word == kwPragma && second.kind == tokenWord && (third.kind == tokenCompare || third.kind == tokenOpen || third.kind == tokenDot) ||
 		first.word == kwExec && second.kind == tokenWord && (third.kind == tokenDot || third.kind == tokenQuote)
 }
 
@@ -343,6 +384,10 @@ func (g *grammar) phrased() {
 		g.note(true, before)
 	case t.word == kwAnalyse && before.word == kwProcedure:
 		g.note(true, before)
+	case (t.kind == tokenOpen || t.kind == tokenNumber) && before.word == kwValues && g.unions(2):
+		g.note(true, before)
+	case t.kind == tokenWord && t.word != kwObject && before.word == kwObject && g.unions(2):
+		g.note(true, before)
 	case t.word == kwClause && before.word == kwCase:
 		g.note(false, before)
 	case t.kind == tokenWord && before.kind == tokenAt && !t.spaced && g.value[before.start] == '@' && before.end-before.start == 2:
@@ -350,6 +395,14 @@ func (g *grammar) phrased() {
 	case before.kind == tokenNumber && g.all.back(2).word == kwBy && g.all.back(3).word == kwOrder:
 		g.ordered(t)
 	}
+}
+
+// unions reports whether UNION or UNION ALL stands k places back.
+func (g *grammar) unions(k uint) bool {
+	if g.all.back(k).word == kwAll {
+		k++
+	}
+	return g.all.back(k).word == kwUnion
 }
 
 // ordered judges ORDER BY 3, which t follows.

@@ -12,7 +12,7 @@ const (
 	kwNot       //
 	kwClause    // WHERE HAVING WHEN: a condition follows
 	kwIf        // IF IIF ELT MAKE_SET: a condition follows in parentheses
-	kwLike      // LIKE RLIKE REGEXP SOUNDS ILIKE GLOB SIMILAR
+	kwLike      // LIKE RLIKE REGEXP ILIKE GLOB IS IN
 	kwBetween   //
 	kwLiteral   // NULL TRUE FALSE
 	kwFrom      //
@@ -32,8 +32,16 @@ const (
 	kwExec      // EXEC EXECUTE CALL
 	kwDeclare   //
 	kwBegin     // BEGIN SHUTDOWN
+	kwImmediate // EXECUTE IMMEDIATE
+	kwCopy      // COPY t FROM, COPY (query) TO
+	kwTo        //
+	kwPragma    //
+	kwAttach    // ATTACH LOAD
+	kwData      // DATA EXTENSION
+	kwValues    //
 	kwChar      // CHR CHAR NCHAR
-	kwTime      // functions that wait
+	kwSleep     // SLEEP, a word of English too
+	kwTime      // other functions that wait or burn time
 	kwProbe     // functions that read, compute or fail on purpose
 	kwPackage   // packages of such functions: DBMS_LOCK.SLEEP
 	kwSchema    // catalogues
@@ -85,7 +93,7 @@ func keywordOf(word []byte) keyword {
 		return kwClause
 	case "IF", "IIF", "ELT", "MAKE_SET":
 		return kwIf
-	case "LIKE", "RLIKE", "REGEXP", "ILIKE", "GLOB", "IS":
+	case "LIKE", "RLIKE", "REGEXP", "ILIKE", "GLOB", "IS", "IN":
 		return kwLike
 	case "BETWEEN":
 		return kwBetween
@@ -125,9 +133,25 @@ func keywordOf(word []byte) keyword {
 		return kwDeclare
 	case "BEGIN", "SHUTDOWN":
 		return kwBegin
+	case "IMMEDIATE":
+		return kwImmediate
+	case "COPY":
+		return kwCopy
+	case "TO":
+		return kwTo
+	case "PRAGMA":
+		return kwPragma
+	case "ATTACH", "LOAD":
+		return kwAttach
+	case "DATA", "EXTENSION":
+		return kwData
+	case "VALUES":
+		return kwValues
 	case "CHR", "CHAR", "NCHAR":
 		return kwChar
-	case "SLEEP", "PG_SLEEP", "BENCHMARK", "RANDOMBLOB":
+	case "SLEEP":
+		return kwSleep
+	case "PG_SLEEP", "BENCHMARK", "RANDOMBLOB":
 		return kwTime
 	case "EXTRACTVALUE", "UPDATEXML", "XMLTYPE", "GTID_SUBSET", "GTID_SUBTRACT", "JSON_KEYS", "RAISE_ERROR", "LOAD_FILE",
 		"LOAD_EXTENSION", "XP_CMDSHELL", "XP_DIRTREE", "SP_EXECUTESQL", "SP_PASSWORD", "OPENROWSET",
