@@ -19,7 +19,7 @@ var functions = template.FuncMap{
 	"date":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
 	"exact":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000000000 UTC") },
 	"stamp":   func(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05") },
-	"visible": visible,
+	"brief":   brief,
 	"arn":     splitARN,
 	"lasts":   func() any { return lasts },
 	"bar":     bar,

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"gatehouse/internal/record"
@@ -80,6 +81,19 @@ func masked(s string) []span {
 	return append(spans, visible(s[from:])...)
 }
 
+// lead is how much of a payload a list shows in front of a masked secret, in
+// bytes.
+const lead = 24
+
+// brief is masked for a list: a secret far inside stands near the beginning.
+func brief(s string) []span {
+	at := mask.FindStringIndex(s)
+	if at == nil || at[0] <= lead {
+		return masked(s)
+	}
+	return masked("…" + text(s[at[0]-lead:]))
+}
+
 // Event lays out the function's event with the matched place marked.
 func (p recordPage) Event() document {
 	r := &p.Record
@@ -114,11 +128,11 @@ func facts(all ...fact) []fact {
 	return list
 }
 
-func numeric(n int) string {
+func port(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return number(n)
+	return strconv.Itoa(n)
 }
 
 func yesNo(b *bool) string {
@@ -197,7 +211,7 @@ func (p recordPage) Connection() []fact {
 	return facts(
 		fact{"Target", r.Dest},
 		fact{"Address", r.DestIP},
-		fact{"Port", numeric(r.DestPort)},
+		fact{"Port", port(r.DestPort)},
 		fact{"Method", r.HTTPMethod},
 		fact{"Transport", r.Transport},
 		fact{"Via", r.Via},

@@ -15,6 +15,7 @@ import (
 const (
 	maxGroups   = 12   // rows of a table
 	maxPoints   = 180  // points of the chart
+	minSpan     = 15   // seconds that the chart shows at least
 	delaySample = 1001 // newest detections that the median delay is taken of
 )
 
@@ -231,7 +232,7 @@ func (q *query) delay(findings *condition) time.Duration {
 var steps = []int64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400}
 
 // newChart makes an empty chart. Without a range it spans what was seen, from
-// first to last in nanoseconds, and at least a minute.
+// first to last in nanoseconds, and at least minSpan.
 func newChart(f Filter, first, last int64, now time.Time) chart {
 	from, to := rangeOf(f, first, last, now)
 	step := stepFor(to - from)
@@ -257,10 +258,10 @@ func stepFor(seconds int64) int64 {
 
 // rangeOf returns a chart's range, in seconds since 1970.
 func rangeOf(f Filter, first, last int64, now time.Time) (from, to int64) {
-	from, to = now.Unix()-59, now.Unix()+1
+	from, to = now.Unix()+1-minSpan, now.Unix()+1
 	if last > 0 {
 		to = last/1e9 + 1
-		from = min(first/1e9, to-60)
+		from = min(first/1e9-1, to-minSpan)
 	}
 	if !f.From.IsZero() {
 		from, to = f.From.Unix(), now.Unix()+1

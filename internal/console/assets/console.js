@@ -225,17 +225,21 @@ function keys() {
   });
 }
 
-// reveal scrolls the event, and only the event, to the marked place.
+// center scrolls a pane, and only the pane, to the marked place in it.
+function center(mark) {
+  const pane = mark.closest("pre");
+  const to = mark.getBoundingClientRect().top - pane.getBoundingClientRect().top;
+  pane.scrollTop += to - pane.clientHeight / 3;
+  return pane;
+}
+
 function reveal() {
-  const mark = element("mark");
-  if (!mark) return;
-  const pane = mark.closest(".doc");
-  const center = () => {
-    const to = mark.getBoundingClientRect().top - pane.getBoundingClientRect().top;
-    pane.scrollTop += to - pane.clientHeight / 3;
-  };
-  center();
-  element("to-mark").onclick = (e) => { e.preventDefault(); center(); pane.focus(); };
+  for (const pane of document.querySelectorAll("pre.payload, pre.doc")) {
+    const mark = pane.querySelector("mark");
+    if (mark) center(mark);
+  }
+  const jump = element("to-mark");
+  if (jump) jump.onclick = (e) => { e.preventDefault(); center(element("mark")).focus(); };
 }
 
 draw();
