@@ -3,11 +3,14 @@ package emulator
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // A function gets one core for each 1769 MB of memory,
@@ -20,19 +23,25 @@ const (
 
 // cpuGroup is a cgroup that holds the sandbox to a share of a core. A nil one
 // holds nobody.
-type cpuGroup struct{ dir string }
+type cpuGroup struct {
+	dir     string
+	unified bool // version 2
+}
 
 // limitCPU makes the cgroup, or says in one line of the log why it cannot.
 func (l *Lambda) limitCPU() *cpuGroup {
 	quota := max(leastQuota, cpuPeriod*l.cfg.MemoryMB/megabytesPerCore)
 	g, err := newCPUGroup(quota)
 	if err != nil {
+		g.remove()
 		l.journal.note("the CPU share is not limited: " + err.Error())
 		return nil
 	}
 	return g
 }
 
+// newCPUGroup returns a group with quota µs in each period; on an error too,
+// to be removed.
 func newCPUGroup(quota int) (*cpuGroup, error) {
 	name := fmt.Sprintf("gatehouse-%x", randomBytes(6))
 	const root = "/sys/fs/cgroup"
@@ -40,35 +49,54 @@ func newCPUGroup(quota int) (*cpuGroup, error) {
 	if err == nil && bytes.Contains(controllers, []byte("cpu")) {
 		// Already on, or refused: then the write of cpu.max fails and says so.
 		_ = os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+cpu"), 0)
-		return makeGroup(filepath.Join(root, name), map[string]string{"cpu.max": fmt.Sprintf("%d %d", quota, cpuPeriod)})
+		g := &cpuGroup{dir: filepath.Join(root, name), unified: true}
+		return g, g.create("cpu.max", fmt.Sprintf("%d %d", quota, cpuPeriod))
 	}
-	return makeGroup(filepath.Join(root, "cpu", name), map[string]string{
-		"cpu.cfs_period_us": strconv.Itoa(cpuPeriod), "cpu.cfs_quota_us": strconv.Itoa(quota),
-	})
+	g := &cpuGroup{dir: filepath.Join(root, "cpu", name)}
+	return g, errors.Join(
+		g.create("cpu.cfs_period_us", strconv.Itoa(cpuPeriod)),
+		g.set("cpu.cfs_quota_us", strconv.Itoa(quota)))
 }
 
-func makeGroup(dir string, settings map[string]string) (*cpuGroup, error) {
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("making a cgroup: %w", err)
+// create makes the group with a first setting.
+func (g *cpuGroup) create(file, value string) error {
+	if err := os.Mkdir(g.dir, 0o755); err != nil {
+		return fmt.Errorf("making a cgroup: %w", err)
 	}
-	g := &cpuGroup{dir: dir}
-	for file, value := range settings {
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(value), 0); err != nil {
-			g.remove()
-			return nil, fmt.Errorf("limiting a cgroup: %w", err)
-		}
-	}
-	return g, nil
+	return g.set(file, value)
 }
 
-// add moves p and what it will start into the group. Its first instants were
-// outside.
-func (g *cpuGroup) add(p *process) {
+func (g *cpuGroup) set(file, value string) error {
+	if err := os.WriteFile(filepath.Join(g.dir, file), []byte(value), 0); err != nil {
+		return fmt.Errorf("limiting a cgroup: %w", err)
+	}
+	return nil
+}
+
+// start starts cmd inside the group, so that its first instruction is limited
+// already. The calling goroutine must be locked to its thread for good.
+func (g *cpuGroup) start(cmd *exec.Cmd) error {
 	if g == nil {
-		return
+		return cmd.Start()
 	}
-	pid := strconv.Itoa(p.cmd.Process.Pid)
-	_ = os.WriteFile(filepath.Join(g.dir, "cgroup.procs"), []byte(pid), 0) // it has exited already
+	if g.unified {
+		dir, err := os.Open(g.dir)
+		if err != nil {
+			return fmt.Errorf("entering the cgroup: %w", err)
+		}
+		defer dir.Close()
+		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(dir.Fd())
+		return cmd.Start()
+	}
+	// A child begins where the thread is that makes it.
+	thread := strconv.Itoa(syscall.Gettid())
+	if err := g.set("tasks", thread); err != nil {
+		return err
+	}
+	defer func() { // or the group could not be removed; the thread does no work any more
+		_ = os.WriteFile(filepath.Join(filepath.Dir(g.dir), "tasks"), []byte(thread), 0)
+	}()
+	return cmd.Start()
 }
 
 // remove ends the group, which must be empty.

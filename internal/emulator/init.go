@@ -75,7 +75,7 @@ func (s *sandbox) startExtensions(ctx context.Context) error {
 
 func (s *sandbox) startExtension(e *extension, file string, env map[string]string) error {
 	p, err := startProcess(program{
-		argv: []string{file}, dir: s.cfg.Dir, env: env,
+		argv: []string{file}, dir: s.cfg.Dir, env: env, group: s.cgroup,
 		emit: func(text string) { s.journal.line(FromExtension, e.name, text) },
 		exit: func(status string) { s.extensionExited(e, status) },
 	})
@@ -83,7 +83,6 @@ func (s *sandbox) startExtension(e *extension, file string, env map[string]strin
 		s.change(func() { e.state, e.errorType = stateLaunchFail, "Extension.LaunchError" })
 		return &fault{kind: "Extension.LaunchError", message: err.Error()}
 	}
-	s.cgroup.add(p)
 	s.change(func() { e.process = p })
 	return nil
 }
@@ -97,7 +96,7 @@ func (s *sandbox) startRuntime(ctx context.Context) error {
 		argv = append([]string{wrapper}, argv...)
 	}
 	p, err := startProcess(program{
-		argv: argv, dir: s.cfg.Dir, env: env, framed: true,
+		argv: argv, dir: s.cfg.Dir, env: env, group: s.cgroup, framed: true,
 		emit: func(text string) { s.journal.line(FromFunction, "", text) },
 		exit: s.runtimeExited,
 	})
@@ -107,7 +106,6 @@ func (s *sandbox) startRuntime(ctx context.Context) error {
 	if err != nil {
 		return &fault{kind: "Runtime.InvalidEntrypoint", message: err.Error()}
 	}
-	s.cgroup.add(p)
 	s.change(func() { s.runtime = p })
 	return s.await(ctx, func() bool { return s.runtimeUp })
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +19,7 @@ func TestResponseIsTheFunctions(t *testing.T) {
 	l, log := start(t, emulator.Config{})
 	for range 3 {
 		out := invokeWith(t, l, emulator.Input{Event: []byte(`{"Say":"hello","x":"é"}`), RequestID: "8f5a2a3c-0000-4000-8000-000000000001", LogTail: true})
-		if string(out.Payload) != `{"Say":"hello","x":"é"}` || out.FunctionError != "" || out.StatusCode != 200 {
+		if string(out.Payload) != `{"Say":"hello","x":"é"}` || out.FunctionError != "" || out.StatusCode != http.StatusOK {
 			t.Errorf("output %s, error %q, status %d", out.Payload, out.FunctionError, out.StatusCode)
 		}
 		inOrder(t, string(out.LogTail), "START RequestId: 8f5a2a3c-0000-4000-8000-000000000001 Version: $LATEST\n", "hello\n",
@@ -81,7 +82,7 @@ func TestErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			l, log := start(t, emulator.Config{Timeout: time.Second})
 			out := invokeWith(t, l, emulator.Input{Event: []byte(c.event), RequestID: id, LogTail: true})
-			if out.FunctionError != "Unhandled" || out.StatusCode != 200 || !strings.Contains(string(out.Payload), c.payload) {
+			if out.FunctionError != "Unhandled" || out.StatusCode != http.StatusOK || !strings.Contains(string(out.Payload), c.payload) {
 				t.Errorf("error %q, payload %s, want %s", out.FunctionError, out.Payload, c.payload)
 			}
 			inOrder(t, log.String(), c.log)

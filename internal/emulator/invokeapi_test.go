@@ -120,7 +120,7 @@ func frames(t *testing.T, stream []byte) (events [][2]string) {
 // outside function URLs.
 func TestStreamingEndpoint(t *testing.T) {
 	t.Parallel()
-	l, _ := start(t, emulator.Config{Command: []string{"/bin/sh", "-c", "sleep 60"}, Timeout: time.Second, NoFreeze: true})
+	l := idle(t, time.Second)
 	server := httptest.NewServer(l.Handler())
 	defer server.Close()
 	url := server.URL + "/2021-11-15/functions/function/response-streaming-invocations"
@@ -154,15 +154,9 @@ func TestStreamingEndpoint(t *testing.T) {
 // stream plays the runtime: it takes one event and streams an answer.
 func stream(t *testing.T, l *emulator.Lambda, trailer string) {
 	t.Helper()
-	var header http.Header
-	eventually(t, "the sandbox", func() bool {
-		var status int
-		status, _, header = inside(t, l, "GET", "/2018-06-01/runtime/invocation/next", "")
-		return status == http.StatusOK
-	})
-	id := header.Get("Lambda-Runtime-Aws-Request-Id")
+	url := "http://" + l.Addr() + invocation + take(t, l) + "/response"
 	r, w := io.Pipe()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+l.Addr()+"/2018-06-01/runtime/invocation/"+id+"/response", r)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -81,7 +82,7 @@ func TestManagedInstanceWithoutRuntimeAtRest(t *testing.T) {
 	var busy *emulator.Output
 	eventually(t, "a refusal", func() bool {
 		busy = invoke(t, l, `{}`)
-		return busy.StatusCode == 400
+		return busy.StatusCode == http.StatusBadRequest
 	})
 	if !strings.Contains(string(busy.Payload), `"errorType":"Runtime.Unavailable"`) {
 		t.Errorf("payload %s", busy.Payload)

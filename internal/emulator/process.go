@@ -24,6 +24,7 @@ type program struct {
 	argv   []string
 	dir    string
 	env    map[string]string
+	group  *cpuGroup
 	framed bool // gets descriptor 3 for messages of several lines
 	emit   func(line string)
 	// exit is called once, from the goroutine that waits, after the last line
@@ -54,7 +55,7 @@ func startProcess(prog program) (*process, error) {
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.ExtraFiles = p.writers[0], p.writers[0], p.writers[1:]
 	p.cmd.SysProcAttr = ownGroup()
 	started := make(chan error)
-	go p.run(started, prog.exit) // ends with the process
+	go p.run(prog.group, started, prog.exit) // ends with the process
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("starting %s: %w", prog.argv[0], err)
 	}
@@ -62,11 +63,10 @@ func startProcess(prog program) (*process, error) {
 }
 
 // run starts the process and waits for it on one thread, because the kernel
-// ties a child's death signal to the thread that started it.
-func (p *process) run(started chan<- error, exit func(status string)) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	err := p.cmd.Start()
+// ties a child's death signal and its cgroup to the thread that started it.
+func (p *process) run(group *cpuGroup, started chan<- error, exit func(status string)) {
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	err := group.start(p.cmd)
 	p.closeWriters()
 	if err != nil {
 		p.closeOutputs()
