@@ -24,7 +24,7 @@ var programs = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	for name, pkg := range map[string]string{
-		"layer/extensions/gatehouse": ".", "func": "../../internal/emulator/testdata/func", "echo": "./testdata/echo",
+		"layer/extensions/gatehouse": ".", "func": "../../internal/emulator/testdata/func", "echo": "./testdata/echo", "sns-db-checker": "../../examples/sns-db-checker",
 	} {
 		cmd := exec.Command("go", "build", "-race", "-o", filepath.Join(dir, name), pkg)
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -11,16 +12,16 @@ import (
 	"gatehouse/internal/lambdaapi"
 	"gatehouse/internal/proxy"
 	"gatehouse/internal/record"
+	"gatehouse/internal/telemetry/hec"
 )
 
 const (
 	// margin is what is left of an invocation's time when we let go of it, at
 	// most: a tenth where that is less.
 	margin = 200 * time.Millisecond
-	// A flush takes maxFlush at most, and after one that failed only shortFlush,
-	// until one succeeds: while we flush, the next invocation waits.
-	maxFlush   = time.Second
-	shortFlush = 50 * time.Millisecond
+	// maxFlush is what a flush takes at most: while we flush, the next invocation
+	// waits. A collector that does not answer is left alone for a while (see hec).
+	maxFlush = time.Second
 	// tick and the pipeline's urgent bytes rule managed instances, which do not
 	// freeze and tell us of no invocation.
 	tick = time.Second
@@ -115,15 +116,15 @@ func (x *extension) await(ctx context.Context, requestID string, end time.Time) 
 // starts and when it ends.
 func (x *extension) flush(ctx context.Context, end time.Time) {
 	limit := time.Now().Add(maxFlush)
-	if x.flushFailed {
-		limit = time.Now().Add(shortFlush)
-	}
 	if end.Before(limit) {
 		limit = end
 	}
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
 	err := x.pipeline.Flush(ctx)
+	if errors.Is(err, hec.ErrConfig) {
+		err = nil // the client has said it
+	}
 	if failed := err != nil; failed != x.flushFailed {
 		x.flushFailed = failed
 		if failed {

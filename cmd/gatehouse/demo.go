@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gatehouse/cmd/gatehouse/battery"
+	"gatehouse/cmd/gatehouse/remote"
 	"gatehouse/internal/console"
 )
 
@@ -30,7 +31,7 @@ type demo struct {
 
 	work    string // temporary folder
 	built   binaries
-	remote  *remote
+	remote  *remote.Host
 	console *console.Console
 	score   score
 }
@@ -91,7 +92,7 @@ func (d *demo) run(ctx context.Context, exit bool) error {
 
 func (d *demo) close() {
 	_ = d.console.Close() // the process ends
-	d.remote.close()
+	d.remote.Close()
 }
 
 // prepare builds everything and starts what stands outside the sandbox.
@@ -101,12 +102,12 @@ func (d *demo) prepare(ctx context.Context) error {
 	if d.built, err = buildAll(ctx, d.work); err != nil {
 		return err
 	}
-	if d.remote, err = startRemote(d.work); err != nil {
+	if d.remote, err = remote.Start(d.work); err != nil {
 		return err
 	}
 	d.console, err = console.Open(ctx, console.Config{Addr: "127.0.0.1:0"})
 	if err != nil {
-		d.remote.close()
+		d.remote.Close()
 		return err
 	}
 	d.out.note("console at %s", d.console.URL())

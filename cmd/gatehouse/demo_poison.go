@@ -9,17 +9,18 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/cmd/gatehouse/remote"
 	"gatehouse/internal/console"
 	"gatehouse/internal/record"
 )
 
-// ratesMessage makes the function fetch a rate from remoteHost: a benign HTTPS
+// ratesMessage makes the function fetch a rate from remote.Name: a benign HTTPS
 // request to the very host that the poison writes to.
 const ratesMessage = `{"rates":true}`
 
 // poison arms the dependency, without the layer and with it.
 func (d *demo) poison(ctx context.Context) error {
-	d.out.step("a poisoned dependency sends the environment to https://%s", remoteHost)
+	d.out.step("a poisoned dependency sends the environment to https://%s", remote.Name)
 	plain, err := d.poisoned(ctx, sandbox{name: "poisoned", poison: "handler"})
 	if err != nil {
 		return err
@@ -52,13 +53,13 @@ func (d *demo) poisoned(ctx context.Context, s sandbox) (theft, error) {
 		return theft{}, err
 	}
 	defer f.stop()
-	d.remote.received()
+	d.remote.Received()
 	a, err := f.send(ctx, "poison-0", `{"customer":"ada"}`)
 	if err != nil {
 		return theft{}, err
 	}
 	f.stop() // nothing more can arrive once the sandbox is gone
-	got := d.remote.received()
+	got := d.remote.Received()
 	return theft{answer: a, requests: len(got), leaked: leakedBytes(got)}, nil
 }
 
@@ -70,12 +71,12 @@ func (d *demo) fetchRates(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	defer f.stop()
-	d.remote.received()
+	d.remote.Received()
 	a, err := f.send(ctx, "rates-0", ratesMessage)
 	if err != nil {
 		return false, err
 	}
-	return a.err == "" && len(d.remote.received()) == 1 && strings.Contains(a.payload, "1.08"), nil
+	return a.err == "" && len(d.remote.Received()) == 1 && strings.Contains(a.payload, "1.08"), nil
 }
 
 // leakedBytes counts the bytes of secrets in what the remote host received, in

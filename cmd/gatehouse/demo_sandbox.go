@@ -14,6 +14,7 @@ import (
 	_ "modernc.org/sqlite" // the example's database, to count what it handled
 
 	"gatehouse/cmd/gatehouse/battery"
+	"gatehouse/cmd/gatehouse/remote"
 	"gatehouse/internal/emulator"
 )
 
@@ -56,7 +57,7 @@ func (d *demo) start(ctx context.Context, s sandbox) (*running, error) {
 		Timeout: 10 * time.Second, MemoryMB: 512, Log: f.log.add,
 		Env: map[string]string{
 			"DB_PATH": f.db, "POISON": s.poison, "POISON_PORT": port,
-			"RATES_URL": "https://" + net.JoinHostPort(remoteHost, port) + "/rates",
+			"RATES_URL": "https://" + net.JoinHostPort(remote.Name, port) + "/rates",
 		},
 	}
 	for name, value := range secrets {
@@ -77,7 +78,7 @@ func (d *demo) start(ctx context.Context, s sandbox) (*running, error) {
 // attach adds the layer to the function's configuration: what a customer sets,
 // and ports of this sandbox's own.
 func (d *demo) attach(c *emulator.Config, dir string) error {
-	text := fmt.Sprintf(demoPolicy, remoteHost, d.remote.Addr)
+	text := fmt.Sprintf(demoPolicy, remote.Name, d.remote.Addr)
 	path := filepath.Join(dir, "policy.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return err

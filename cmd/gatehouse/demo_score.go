@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/cmd/gatehouse/remote"
 	"gatehouse/internal/console"
 )
 
@@ -51,16 +52,31 @@ func (s *score) print(p printer) (failed bool) {
 	return failed
 }
 
+// printMisses prints every attack that got through and every benign event that
+// did not, so that nobody has to believe a number.
 func (s *score) printMisses(p printer) {
-	if len(s.handled) == 0 {
-		return
-	}
-	p.step("attacks that reached the handler")
-	for i, a := range s.attacks {
-		if s.handled[messageID("attack", i)] {
-			p.line("    │ %s", a)
+	s.list(p, "attacks that reached the handler", s.attacks, func(i int) bool { return s.handled[messageID("attack", i)] })
+	s.list(p, "benign events answered differently", s.benign, s.differs)
+}
+
+func (s *score) list(p printer, title string, messages []string, show func(int) bool) {
+	printed := false
+	for i, m := range messages {
+		if !show(i) {
+			continue
 		}
+		if !printed {
+			p.step("%s", title)
+			printed = true
+		}
+		p.line("    │ %q", m)
 	}
+}
+
+// differs reports whether a benign event was answered differently through the
+// gate.
+func (s *score) differs(i int) bool {
+	return s.gatedAnswers[i].payload != s.plainAnswers[i].payload || s.gatedAnswers[i].err != s.plainAnswers[i].err
 }
 
 func (s *score) checks() []check {
@@ -88,7 +104,7 @@ func (s *score) checks() []check {
 // the gate, and those of them that never reached the handler.
 func (s *score) compareBenign() (changed, refused int) {
 	for i, a := range s.gatedAnswers {
-		if a.payload == s.plainAnswers[i].payload && a.err == s.plainAnswers[i].err {
+		if !s.differs(i) {
 			continue
 		}
 		changed++
@@ -133,7 +149,7 @@ func (s *score) leakRecord() (string, bool) {
 			continue
 		}
 		text := fmt.Sprintf("%s: %s to %s", d.SignatureID, r.Object, d.Dest)
-		return text, strings.HasPrefix(d.SignatureID, "leak.") && r.SNI == remoteHost && r.URL != "" && leakedBytes([]string{string(d.Raw)}) == 0
+		return text, strings.HasPrefix(d.SignatureID, "leak.") && r.SNI == remote.Name && r.URL != "" && leakedBytes([]string{string(d.Raw)}) == 0
 	}
 	return "missing", false
 }

@@ -25,8 +25,7 @@ type Guard struct {
 	Scanner func(host, place string) detect.Scanner
 	// Report takes a record. It never blocks.
 	Report func(*record.Record)
-	// Halted is called once, in a goroutine of its own, after a verdict of Halt.
-	// It ends with the process.
+	// Halted is called once, when a leak has the sandbox ended. It need not return.
 	Halted func(Verdict)
 	// Own are addresses that must never be dialled: our own listeners.
 	// "127.0.0.1:18790".
@@ -55,8 +54,9 @@ func (g *Guard) Recover() {
 }
 
 // Decide judges o, reports what it found and says what to do about it. It does
-// no I/O, and a panic while judging is recovered and counted: it fails open,
-// unless FailClosed.
+// no I/O, but a leak that halts the sandbox does not return before Halted does,
+// unless it was during init. A panic while judging is recovered and counted: it
+// fails open, unless FailClosed.
 func (g *Guard) Decide(o *detect.Observation) (v Verdict) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -25,7 +25,11 @@ func (g *Guard) decision(t detect.Target) policy.Decision {
 	if len(open) == 1 && open[0].Source != nil {
 		source = open[0].Source.Name
 	}
-	return g.Policy().Host(t, string(phase), source)
+	d := g.Policy().Host(t, string(phase), source)
+	if d.Undecided && t.Decrypted && t.Method == "" {
+		d.Allow = true // its requests are going to be seen, and judged one by one
+	}
+	return d
 }
 
 // clientHello compares the server name with the target, and holds it to the same
@@ -65,6 +69,9 @@ func (g *Guard) address(t detect.Target) Verdict {
 		return g.outcome(Refuse, "egress.loopback-by-name", "a name that resolves to this machine", false)
 	case private(ip) && !t.Mapped && g.Policy().DenyPrivate:
 		return g.outcome(Refuse, "egress.private-address", "a private address, and the policy denies those", false)
+	}
+	if d := g.decision(t); !d.Allow && d.Rule == "egress.rule" {
+		return g.outcome(Refuse, d.Rule, refusalFor(d), false) // a rule on addresses, which no name showed
 	}
 	return Verdict{Action: Allow, Would: Allow}
 }
@@ -142,10 +149,24 @@ func (g *Guard) leak(o *detect.Observation) Verdict {
 	halted := true
 	r.Halted = &halted
 	g.Report(r)
-	if g.Sandbox.Halt() && g.Halted != nil {
-		go g.Halted(v) // owned by the process: it ends with it
-	}
+	g.halt(v)
 	return v
+}
+
+// halt has the sandbox ended. Whoever asked for the leak waits meanwhile, and so
+// does code of the function's that waits for him: it cannot finish the
+// invocation, and with it have us frozen, before the evidence is out. During
+// init there is no invocation to fail yet, and init must be able to end.
+func (g *Guard) halt(v Verdict) {
+	initial := g.Sandbox.Phase() == Init
+	if !g.Sandbox.Halt() || g.Halted == nil {
+		return
+	}
+	if initial {
+		go g.Halted(v) // owned by the process: it ends with it
+		return
+	}
+	g.Halted(v)
 }
 
 // onLeak says what enforce mode does about a leak, and why it does less than the

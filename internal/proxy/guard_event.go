@@ -9,8 +9,9 @@ import (
 	"gatehouse/internal/record"
 )
 
-// maxEventRecords bounds the attack records that one event can make.
-const maxEventRecords = 32
+// maxEventRecords bounds the attack records that one event can make: each holds
+// the whole event.
+const maxEventRecords = 8
 
 // results holds Results between events, so that judging one allocates little.
 var results = sync.Pool{New: func() any { return new(detect.Result) }}

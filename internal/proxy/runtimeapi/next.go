@@ -17,6 +17,10 @@ import (
 // through. What is refused is answered here, and the runtime goes on waiting.
 func (r *Relay) next(w http.ResponseWriter, req *http.Request) {
 	r.Guard.Sandbox.SawRuntime()
+	if r.Guard.Sandbox.Halted() && r.Guard.Sandbox.Phase() != proxy.Init {
+		<-req.Context().Done() // asking Lambda would say that all is well
+		return
+	}
 	r.finish()
 	for {
 		res, err := r.await(req)

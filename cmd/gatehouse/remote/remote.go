@@ -1,4 +1,6 @@
-package main
+// Package remote stands for the internet in demonstrations and tests: a TLS
+// server for one reserved name, and a network that leads to it.
+package remote
 
 import (
 	"bufio"
@@ -21,17 +23,17 @@ import (
 	"time"
 )
 
-// remoteHost is whom the function talks to, for good and for bad. The name is
-// reserved; it leads to this machine.
-const remoteHost = "www.some.test"
+// Name is whom a function talks to, for good and for bad. It is reserved, and
+// leads to this machine.
+const Name = "www.some.test"
 
-// remote stands for the internet: a TLS server for remoteHost that keeps what it
-// gets, and, for the function without the layer, a plain CONNECT proxy in the
-// place of a network that knows the name.
-type remote struct {
+// Host is a TLS server for Name that keeps what it gets, and, for a function
+// without the layer, a plain CONNECT proxy in the place of a network that knows
+// the name.
+type Host struct {
 	Addr    string // of the TLS server
-	Network string // of the stand-in network
-	CAFile  string
+	Network string // URL of the stand-in network
+	CAFile  string // who signed the server's certificate, PEM
 
 	servers []*http.Server
 
@@ -39,71 +41,73 @@ type remote struct {
 	requests []string // URL, headers and body of each request
 }
 
-func startRemote(dir string) (*remote, error) {
+// Start starts a Host and writes its CA into dir.
+func Start(dir string) (*Host, error) {
 	cert, caPEM, err := testCertificate()
 	if err != nil {
 		return nil, fmt.Errorf("making a test certificate: %w", err)
 	}
-	r := &remote{CAFile: filepath.Join(dir, "test-ca.pem")}
-	if err := os.WriteFile(r.CAFile, caPEM, 0o600); err != nil {
+	h := &Host{CAFile: filepath.Join(dir, "test-ca.pem")}
+	if err := os.WriteFile(h.CAFile, caPEM, 0o600); err != nil {
 		return nil, err
 	}
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
 	if err != nil {
 		return nil, err
 	}
-	r.Addr = l.Addr().String()
-	r.serve(l, http.HandlerFunc(r.take))
+	h.Addr = l.Addr().String()
+	h.serve(l, http.HandlerFunc(h.take))
 	n, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		r.close()
+		h.Close()
 		return nil, err
 	}
-	r.Network = "http://" + n.Addr().String()
-	r.serve(n, http.HandlerFunc(r.connect))
-	return r, nil
+	h.Network = "http://" + n.Addr().String()
+	h.serve(n, http.HandlerFunc(h.connect))
+	return h, nil
 }
 
-func (r *remote) serve(l net.Listener, h http.Handler) {
-	s := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
-	r.servers = append(r.servers, s)
-	go func() { _ = s.Serve(l) }() // ended by close
+func (h *Host) serve(l net.Listener, handler http.Handler) {
+	s := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
+	h.servers = append(h.servers, s)
+	go func() { _ = s.Serve(l) }() // ended by Close
 }
 
-func (r *remote) close() {
-	for _, s := range r.servers {
+// Close stops the servers.
+func (h *Host) Close() {
+	for _, s := range h.servers {
 		_ = s.Close() // the process ends
 	}
 }
 
 // take keeps a request and answers it.
-func (r *remote) take(w http.ResponseWriter, req *http.Request) {
+func (h *Host) take(w http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(io.LimitReader(req.Body, 1<<20))
 	text := fmt.Sprintf("%s %s %v %s", req.Method, req.URL, req.Header, body)
-	r.mu.Lock()
-	r.requests = append(r.requests, text)
-	r.mu.Unlock()
+	h.mu.Lock()
+	h.requests = append(h.requests, text)
+	h.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"EUR":1,"USD":1.08}`)
 }
 
-// received returns the requests so far, and forgets them.
-func (r *remote) received() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	got := r.requests
-	r.requests = nil
+// Received returns the requests so far, and forgets them.
+func (h *Host) Received() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	got := h.requests
+	h.requests = nil
 	return got
 }
 
 // connect tunnels whatever is asked for to the TLS server: it is the only host
 // that there is.
-func (r *remote) connect(w http.ResponseWriter, req *http.Request) {
+func (h *Host) connect(w http.ResponseWriter, req *http.Request) {
 	if req.Method != http.MethodConnect {
 		http.Error(w, "CONNECT only", http.StatusMethodNotAllowed)
 		return
 	}
-	up, err := net.Dial("tcp", r.Addr)
+	up, err := net.Dial("tcp", h.Addr)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
@@ -134,7 +138,7 @@ func copyBuffered(dst io.Writer, ahead *bufio.Reader, src io.Reader) {
 	_, _ = io.Copy(dst, src)
 }
 
-// testCertificate makes a certificate for remoteHost and the CA that signed it.
+// testCertificate makes a certificate for Name and the CA that signed it.
 func testCertificate() (tls.Certificate, []byte, error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -154,7 +158,7 @@ func testCertificate() (tls.Certificate, []byte, error) {
 		return tls.Certificate{}, nil, err
 	}
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: remoteHost}, DNSNames: []string{remoteHost},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: Name}, DNSNames: []string{Name},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
