@@ -35,10 +35,11 @@ func (f *flow) inspect(c, upstream net.Conn, h hello) {
 		return
 	}
 	proto := up.ConnectionState().NegotiatedProtocol
+	f.mu.Lock()
 	f.first = up
-	if proto == "" {
-		f.alpn = nil
-	} else {
+	f.mu.Unlock()
+	f.alpn = nil
+	if proto != "" {
 		f.alpn = []string{proto}
 	}
 	under := &plainside{Conn: c, f: f, read: h.raw}
