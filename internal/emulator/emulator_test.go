@@ -16,36 +16,37 @@ import (
 	"gatehouse/internal/emulator"
 )
 
-// programs are the function and the extension, built once for all tests.
-var programs = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "emulator-test-")
-	if err != nil {
-		return "", err
-	}
-	for _, name := range []string{"func", "ext"} {
-		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), "./testdata/"+name)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
-		}
-	}
-	return dir, nil
-})
+// work is a folder for what is built once for all tests.
+var work string
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if dir, err := programs(); err == nil {
-		_ = os.RemoveAll(dir) // the system's own cleaning does it otherwise
+	var err error
+	if work, err = os.MkdirTemp("", "emulator-test-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	code := m.Run()
+	_ = os.RemoveAll(work) // a leftover does no harm
 	os.Exit(code)
 }
 
+// build makes the function and the extension.
+var build = sync.OnceValue(func() error {
+	for _, name := range []string{"func", "ext"} {
+		cmd := exec.Command("go", "build", "-o", filepath.Join(work, name), "./testdata/"+name)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("building %s: %w\n%s", name, err, out)
+		}
+	}
+	return nil
+})
+
 func program(t *testing.T, name string) string {
 	t.Helper()
-	dir, err := programs()
-	if err != nil {
+	if err := build(); err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, name)
+	return filepath.Join(work, name)
 }
 
 // layer makes a folder for /opt that holds the bare extension under the given

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,9 +38,18 @@ func pid(t *testing.T, l *emulator.Lambda) int {
 
 func TestFreezeBetweenInvocations(t *testing.T) {
 	t.Parallel()
-	l, _ := start(t, emulator.Config{Layer: layer(t, "watch")})
+	l, log := start(t, emulator.Config{Layer: layer(t, "watch")})
 	first := pid(t, l)
 	eventually(t, "the freeze", func() bool { return state(t, first) == "T" })
+	said := regexp.MustCompile(`ext pid (\d+)`).FindStringSubmatch(log.String())
+	if said == nil {
+		t.Fatal("no extension")
+	}
+	extension, err := strconv.Atoi(said[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the extension's freeze", func() bool { return state(t, extension) == "T" })
 	if second := pid(t, l); second != first {
 		t.Errorf("process %d, then %d", first, second)
 	}

@@ -150,6 +150,9 @@ func (l *Lambda) newSandbox(phase string) *sandbox {
 	defer l.mu.Unlock()
 	l.sandbox = s
 	l.stats.Inits++
+	if l.closed { // Init fails at its first wait
+		s.fault = shutDown()
+	}
 	return s
 }
 
@@ -203,7 +206,7 @@ func (l *Lambda) end(ctx context.Context) error {
 		defer func() { <-l.slot }()
 	case <-ctx.Done():
 		if s := l.current(); s != nil {
-			s.kill() // whoever uses it sees that and cleans up
+			s.kill()
 		}
 		return fmt.Errorf("waiting for the last invocation: %w", ctx.Err())
 	}
@@ -213,7 +216,7 @@ func (l *Lambda) end(ctx context.Context) error {
 	}
 	err := s.awaitAnyway(ctx, func() bool { return len(s.open) == 0 })
 	if err != nil {
-		s.fail(&fault{kind: "Sandbox.Failure", message: "the emulator was shut down"})
+		s.fail(shutDown())
 	}
 	s.stop(reasonSpindown)
 	l.forget(s)

@@ -51,7 +51,7 @@ func TestShutdownKillsWhenItsContextEnds(t *testing.T) {
 	if err := l.Shutdown(ctx); err == nil {
 		t.Error("Shutdown says that all went well")
 	}
-	if out := <-done; !strings.Contains(string(out.Payload), "signal: killed") {
+	if out := <-done; !strings.Contains(string(out.Payload), "Sandbox.Failure") {
 		t.Errorf("payload %s", out.Payload)
 	}
 }

@@ -30,12 +30,16 @@ func (l *Lambda) startManaged(ctx context.Context, inv *invocation) error {
 		if _, err := l.coldStart(ctx); err != nil {
 			inv.begin(l.cfg.Timeout)
 			inv.fail(asFault(err, l.cfg.InitTimeout))
-			close(inv.ended)
+			close(inv.ended) // it never began
 			return nil
 		}
 		s = l.current()
 	}
 	inv.begin(l.cfg.Timeout)
+	if !s.reserve(inv) {
+		inv.unavailable()
+		return nil
+	}
 	l.journal.follow(inv)
 	l.wg.Go(func() { s.serveManaged(inv) })
 	return nil
@@ -46,13 +50,10 @@ func (l *Lambda) startManaged(ctx context.Context, inv *invocation) error {
 func (s *sandbox) serveManaged(inv *invocation) {
 	defer close(inv.ended)
 	defer s.journal.tail(inv)
-	if !s.enqueue(inv) {
-		inv.unavailable()
-		return
-	}
 	s.journal.platform("start", startRecord{
 		RequestID: inv.id, Version: version, FunctionARN: inv.arn, Tracing: inv.trace(), TenantID: inv.in.TenantID,
 	})
+	s.change(func() { s.queue = append(s.queue, inv) })
 	ctx, cancel := context.WithDeadline(context.Background(), inv.deadline)
 	defer cancel()
 	err := s.await(ctx, func() bool { return inv.answered })
@@ -76,23 +77,22 @@ func (s *sandbox) serveManaged(inv *invocation) {
 	})
 }
 
-// enqueue hands inv to a runtime that is at rest, or about to be: one has
-// answered but not asked again yet, or is still coming up. It reports false
-// when all are taken.
-func (s *sandbox) enqueue(inv *invocation) bool {
+// reserve makes inv one of the open invocations. It waits for a runtime that
+// is at rest, or about to be: one has answered but not asked again yet, or is
+// still coming up. It reports false when all are taken, or the id is.
+func (s *sandbox) reserve(inv *invocation) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.open) >= s.cfg.Concurrency {
+	if s.open[inv.id] != nil || len(s.open) >= s.cfg.Concurrency {
 		return false
 	}
-	s.queue = append(s.queue, inv)
 	s.open[inv.id] = inv
-	s.notify()
 	return true
 }
 
 // unavailable answers that no runtime is at rest.
 func (inv *invocation) unavailable() {
+	defer close(inv.ended)
 	inv.finish(func(o *Output) {
 		o.StatusCode, o.FunctionError, o.ContentType = http.StatusBadRequest, unhandled, "application/json"
 		o.Payload = errorBody("Runtime.Unavailable", "no idle runtimes")

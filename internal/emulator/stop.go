@@ -100,9 +100,15 @@ func (p *process) wait(deadline time.Time) {
 	}
 }
 
-// kill ends every process at once; those who wait for them see it.
+// kill ends the sandbox at once; those who use it see that and clean up.
 func (s *sandbox) kill() {
+	s.fail(shutDown())
 	for _, p := range s.processes() {
 		p.signal(syscall.SIGKILL)
 	}
+}
+
+// shutDown is the fault of a sandbox that nobody is to use any more.
+func shutDown() *fault {
+	return &fault{kind: "Sandbox.Failure", message: ErrClosed.Error()}
 }

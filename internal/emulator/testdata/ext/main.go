@@ -67,6 +67,7 @@ func main() {
 	status, header, body := call("POST", "/2020-01-01/extension/register", setting("REGISTER", `{"events":["INVOKE","SHUTDOWN"]}`),
 		"Lambda-Extension-Accept-Feature", "accountId")
 	fmt.Printf("ext register %d %s\n", status, body)
+	fmt.Printf("ext pid %d\n", os.Getpid())
 	id = header.Get("Lambda-Extension-Identifier")
 	if schema := setting("TELEMETRY", ""); schema != "" {
 		subscribe(schema)
