@@ -15,8 +15,6 @@ import (
 
 // What the demonstration sends.
 const (
-	batterySeed = 20190611 // any; fixed, so that every run draws the same rows
-	batterySize = 1300
 	benignSize  = 200
 	unprotected = 100 // attacks that run without the layer
 	minRefused  = 0.90
@@ -45,7 +43,7 @@ func newDemoCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := &demo{out: newPrinter(cmd.OutOrStdout()), benign: battery.Benign(benignSize)}
-			d.attacks = battery.Attacks(batterySeed, batterySize)
+			d.attacks = battery.Attacks(battery.Seed, battery.Size)
 			if file != "" {
 				rows, err := battery.Load(file)
 				if err != nil {
