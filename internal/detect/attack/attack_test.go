@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -200,6 +202,26 @@ func TestFindingsAreBounded(t *testing.T) {
 	if len(r.Findings) != 1024 || !r.Exhausted {
 		t.Errorf("%d findings, exhausted %v, want 1024 and true", len(r.Findings), r.Exhausted)
 	}
+}
+
+func TestInspectConcurrently(t *testing.T) {
+	var e attack.Engine
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			var r detect.Result
+			for n := range 50 {
+				r.Reset()
+				event := []byte(fmt.Sprintf(`{"k%d":"{\"n%d\":\"' OR '1'='1' --\"}"}`, i, n))
+				e.Inspect(event, e.Source(event), &r, nil)
+				want := fmt.Sprintf("k%d.n%d", i, n)
+				if len(r.Findings) != 1 || r.Findings[0].Path != want {
+					t.Errorf("findings = %+v, want one at %s", r.Findings, want)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // FuzzInspect feeds the engine anything: it must not panic, must leave the event

@@ -21,7 +21,7 @@ func matchSQL(in *inspection, value []byte) (r *rule, at int) {
 		return nil, 0
 	}
 	ev := sqlEvidence(value)
-	if !ev.weak && ev.plain() {
+	if !ev.hard && (ev.prose() || !ev.weak && ev.plain()) {
 		return nil, 0
 	}
 	part := around(value, ev.at)
@@ -48,11 +48,14 @@ func around(value []byte, at int) []byte {
 }
 
 // plain reports whether value reads like prose or code of another language: what
-// it has of SQL may stand in either.
+// it has of SQL may stand in either, or is a statement that it quotes.
 func (ev *evidence) plain() bool {
-	broken := ev.quotes + ev.comments
-	return ev.marks == 0 || broken == 0 && ev.words > 0 || ev.words > 2+ev.keywords
+	signs := ev.quotes > 0 || ev.words == 0 && ev.keywords > 0 || ev.words <= 1 && ev.comments > 0
+	return ev.cited || ev.marks == 0 || !signs || ev.words > 2+ev.keywords
 }
+
+// prose reports whether names outnumber by far what SQL is made of.
+func (ev *evidence) prose() bool { return ev.words > 6+2*ev.keywords }
 
 // softFingerprints are those that shop searches, prose and code have too: a
 // quotation followed by an operator, a number and a dash, a path with a star.

@@ -29,7 +29,7 @@ func matchXSS(in *inspection, value []byte) (r *rule, at int) {
 		if !in.spend(5 * (end - start)) { // in five contexts
 			return nil, 0
 		}
-		if isXSS(value[start:end]) {
+		if isXSS(disarmed(value[start:end])) {
 			return &rules[ruleXSSLibinjection], sign
 		}
 		if end == len(value) {
@@ -75,6 +75,7 @@ func attributeBefore(b []byte) int {
 	var name [maxAttribute]byte
 	n := len(name)
 	i := len(b)
+	spaced := i > 0 && classOf[b[i-1]]&blank != 0
 	for i > 0 && classOf[b[i-1]]&(blank|control) != 0 && len(b)-i < maxAttribute {
 		i--
 	}
@@ -88,18 +89,21 @@ func attributeBefore(b []byte) int {
 			name[n] = b[i-1] | 0x20
 		}
 	}
-	if !runsScript(name[n:]) {
+	if !runsScript(name[n:], spaced) {
 		return 0
 	}
 	return len(b) - i
 }
 
-// runsScript reports whether an attribute called name can run script.
-func runsScript(name []byte) bool {
+// runsScript reports whether an attribute called name can run script. With a blank
+// between name and = most of the names are those of variables in code.
+func runsScript(name []byte, spaced bool) bool {
 	switch string(name) {
-	case "style", "href", "src", "action", "formaction", "background", "poster", "lowsrc", "dynsrc", "datasrc",
-		"dataformatas", "attributename", "handler", "folder", "filter", "by", "from", "to", "values":
+	case "href", "src", "action", "formaction":
 		return true
+	case "style", "background", "poster", "lowsrc", "dynsrc", "datasrc", "dataformatas", "attributename", "handler", "folder",
+		"filter", "by", "from", "to", "values":
+		return !spaced
 	}
-	return len(name) > 4 && (string(name[:2]) == "on" || string(name[:5]) == "xmlns" || string(name[:5]) == "xlink")
+	return len(name) > 4 && (string(name[:2]) == "on" || string(name[:5]) == "xlink")
 }
