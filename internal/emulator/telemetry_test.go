@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +177,53 @@ func TestDroppedRecordsAreCounted(t *testing.T) {
 	})
 	if !strings.Contains(dropped, `"droppedRecords":`) || strings.Contains(dropped, `"droppedRecords":0`) {
 		t.Errorf("record %s", dropped)
+	}
+}
+
+// A batch is full at maxItems or maxBytes, whichever comes first.
+func TestBatchesAreBounded(t *testing.T) {
+	t.Parallel()
+	l, log, sink := watched(t, emulator.Config{NoFreeze: true}, map[string]string{"EXT_TYPES": `["function"]`, "EXT_PATIENCE": "1000"})
+	settled(t, l)
+	invoke(t, l, `{"Say":"x","Lines":1500}`)
+	eventually(t, "1500 lines", func() bool { return len(received(t, sink)) == 1500 })
+	if !strings.Contains(log.String(), "ext batch 1000 ") {
+		t.Error("no batch of 1000 items")
+	}
+	invoke(t, l, `{"Say":"`+strings.Repeat("x", 2000)+`","Lines":200}`)
+	eventually(t, "200 more", func() bool { return len(received(t, sink)) == 1700 })
+	for _, batch := range regexp.MustCompile(`ext batch \d+ (\d+)`).FindAllStringSubmatch(log.String(), -1) {
+		if size, err := strconv.Atoi(batch[1]); err != nil || size > 262144+4096 {
+			t.Errorf("a batch of %s bytes", batch[1])
+		}
+	}
+}
+
+// A consumer that is too slow loses records, and is told how many.
+func TestSlowConsumer(t *testing.T) {
+	t.Parallel()
+	const lines = 10000
+	l, _, sink := watched(t, emulator.Config{NoFreeze: true, Timeout: 20 * time.Second}, map[string]string{"EXT_SLOW": "1s"})
+	settled(t, l)
+	invoke(t, l, `{"Say":"`+strings.Repeat("x", 200)+`","Lines":10000}`)
+	var dropped struct {
+		Reason         string
+		DroppedRecords int
+		DroppedBytes   int
+	}
+	eventually(t, "platform.logsDropped", func() bool {
+		for _, e := range received(t, sink) {
+			if e.Type == "platform.logsDropped" {
+				if err := json.Unmarshal(e.Record, &dropped); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return dropped.DroppedRecords > 0
+	})
+	kept := strings.Count(types(received(t, sink)), "function")
+	if kept+dropped.DroppedRecords < lines || kept == 0 || dropped.DroppedBytes < dropped.DroppedRecords*200 || !strings.Contains(dropped.Reason, "fallen behind") {
+		t.Errorf("%d kept, dropped %+v of %d", kept, dropped, lines)
 	}
 }
 

@@ -129,14 +129,16 @@ func subscribe(schema string) {
 		destination = fmt.Sprintf(`{"protocol":"TCP","port":%d}`, port)
 	}
 	status, _, body := call("PUT", "/2022-07-01/telemetry", fmt.Sprintf(
-		`{"schemaVersion":%q,"types":%s,"buffering":{"maxItems":1000,"maxBytes":262144,"timeoutMs":25},"destination":%s}`,
-		schema, setting("TYPES", `["platform","function"]`), destination))
+		`{"schemaVersion":%q,"types":%s,"buffering":{"maxItems":1000,"maxBytes":262144,"timeoutMs":%s},"destination":%s}`,
+		schema, setting("TYPES", `["platform","function"]`), setting("PATIENCE", "25"), destination))
 	fmt.Printf("ext telemetry %d %s\n", status, body)
 }
 
-// receiver answers the first EXT_REFUSE batches with 500.
+// receiver answers the first EXT_REFUSE batches with 500, and the first that
+// holds lines of the function only after EXT_SLOW.
 func receiver(sink *os.File) http.Handler {
 	refuse, _ := strconv.Atoi(setting("REFUSE", "0"))
+	slow := setting("SLOW", "")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		check(err)
@@ -147,6 +149,11 @@ func receiver(sink *os.File) http.Handler {
 		}
 		var batch []json.RawMessage
 		check(json.Unmarshal(body, &batch))
+		if d, err := time.ParseDuration(slow); err == nil && bytes.Contains(body, []byte(`"type":"function"`)) {
+			slow = ""
+			time.Sleep(d)
+		}
+		fmt.Println("ext batch", len(batch), len(body))
 		var out bytes.Buffer
 		for _, event := range batch {
 			out.Write(event)

@@ -20,6 +20,7 @@ import (
 type order struct {
 	Do      string
 	Say     string // printed
+	Lines   int    // how often
 	Ms      int
 	Bytes   int
 	Code    int
@@ -35,7 +36,7 @@ func handle(ctx context.Context, event json.RawMessage) (any, error) {
 		return event, nil
 	}
 	if o.Say != "" {
-		fmt.Println(o.Say)
+		fmt.Print(strings.Repeat(o.Say+"\n", max(1, o.Lines)))
 	}
 	switch o.Do {
 	case "error":
