@@ -80,6 +80,7 @@ type client struct {
 	inspected *flow // the decrypted connection's flow; nil on the proxy's own
 
 	handled atomic.Bool            // a handler has the present request
+	over    atomic.Bool            // what still comes belongs to a request that is done with
 	reason  atomic.Pointer[string] // for the next 403
 
 	mu    sync.Mutex
@@ -102,6 +103,9 @@ func (c *client) ambiguous() bool {
 }
 
 func (c *client) Read(b []byte) (int, error) {
+	if c.over.Load() {
+		return 0, io.EOF
+	}
 	n, err := c.Conn.Read(b)
 	if !c.handled.Load() {
 		c.mu.Lock()

@@ -19,6 +19,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -208,8 +210,12 @@ func (p *Proxy) recover(stop func()) {
 	stop()
 }
 
-func notProxy(w http.ResponseWriter, _ *http.Request) {
-	http.Error(w, "gatehouse: this is a proxy; it wants CONNECT or an absolute http:// URL", http.StatusBadRequest)
+// notProxy answers what is no request to a proxy.
+func notProxy(w http.ResponseWriter, r *http.Request) {
+	resp := exchangeOf(r.Context()).malformed(r)
+	maps.Copy(w.Header(), resp.Header)
+	w.WriteHeader(resp.StatusCode)
+	_, _ = io.Copy(w, resp.Body) // the client may have left
 }
 
 // silent is goproxy's logger: what it would say is in the connection record.

@@ -9,9 +9,11 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"gatehouse/internal/detect"
 	"gatehouse/internal/proxy"
+	"gatehouse/internal/record"
 )
 
 // exchange is one request to the proxy, or on a decrypted connection, and its
@@ -21,9 +23,13 @@ type exchange struct {
 	client *client
 	w      *responder
 	f      *flow
-	target detect.Target // the flow's, with this request's method, path and URL
-	hop    int           // its place among the record's requests; -1 when not listed
+	target detect.Target  // the flow's, with this request's method, path and URL
+	body   *guarded       // what the client sends; nil when nothing
+	rec    *record.Record // lists this request at hop; nil when it is not listed
+	hop    int
 	status int
+
+	entered bool // the flow counts this request as under way
 
 	blocked  atomic.Pointer[proxy.Verdict] // a leak in what was being sent
 	badBody  atomic.Bool                   // the client's body was not what it said
@@ -45,7 +51,7 @@ func (x *exchange) inspected() bool { return x.client.inspected != nil }
 // would make a complete response of it.
 func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
 	defer x.p.recover(func() {
-		x.done()
+		x.leave()
 		panic(http.ErrAbortHandler)
 	})
 	x.client.handled.Store(true)
@@ -54,10 +60,42 @@ func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
 	// the rest of the request. HTTP/2 says that it needs no asking.
 	_ = http.NewResponseController(w).EnableFullDuplex()
 	x.p.gate.ServeHTTP(x.w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
-	x.done()
+	x.endBody(r)
+	x.leave()
 	if x.torn.Load() || x.answered && x.blocked.Load() != nil {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+const (
+	// patience is how long a complete response waits for the end of its request
+	// before it gives the client's connection up.
+	patience = 50 * time.Millisecond
+	// maxDrain bounds what is read of a request that nobody wants, in bytes.
+	maxDrain = 256 << 10
+)
+
+// endBody sees to it that the request has been read to its end when net/http
+// goes on to the next one, because net/http would trip over a reader of its own
+// (golang/go: full duplex, onHitEOF after abortPendingRead). What does not end
+// costs the connection.
+func (x *exchange) endBody(r *http.Request) {
+	if x.body == nil || r.ProtoMajor > 1 { // HTTP/2 ends its streams itself
+		return
+	}
+	whole := make(chan bool, 1)
+	go func() { // owner: endBody, which waits for it
+		defer x.p.recover(func() { whole <- false })
+		whole <- x.body.drain(maxDrain)
+	}()
+	timer := time.AfterFunc(patience, func() {
+		x.client.over.Store(true)
+		_ = http.NewResponseController(x.w.ResponseWriter).SetReadDeadline(past) // ends the read under way
+	})
+	if !<-whole {
+		x.client.over.Store(true)
+	}
+	timer.Stop()
 }
 
 // newFlow makes the flow for a request to t.

@@ -155,7 +155,7 @@ func (f *flow) note(v proxy.Verdict) {
 		f.rec.ID = v.Incident
 	}
 	f.rec.Verdict, f.rec.Action, f.rec.WouldAction = string(v.Action), action(v.Action), action(v.Would)
-	f.rec.Reason = strings.TrimPrefix(v.Rule+": "+v.Reason, ": ")
+	f.rec.Reason = v.Rule + ": " + strings.TrimPrefix(v.Reason, v.Rule+": ")
 }
 
 // refused notes a verdict that did not come from the guard.

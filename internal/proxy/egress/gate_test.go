@@ -11,6 +11,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -172,7 +174,7 @@ func (g *gate) client(pool *x509.CertPool) *http.Client {
 		ForceAttemptHTTP2: true,
 	}
 	g.t.Cleanup(t.CloseIdleConnections)
-	return &http.Client{Transport: t}
+	return &http.Client{Transport: t, Timeout: time.Minute}
 }
 
 // trusting is a client that trusts the gate's own authority alone.
@@ -285,6 +287,7 @@ func startServer(t *testing.T, h http.HandlerFunc, secure bool, names ...string)
 	s := new(server)
 	s.Server = httptest.NewUnstartedServer(h)
 	s.EnableHTTP2 = true
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that are refused reset
 	if secure {
 		s.TLS = &tls.Config{Certificates: []tls.Certificate{must(authority.leaf(names...))}}
 		s.StartTLS()

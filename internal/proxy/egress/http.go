@@ -31,10 +31,12 @@ func (p *Proxy) onRequest(r *http.Request, ctx *goproxy.ProxyCtx) (*http.Request
 
 // onResponse is the hook that answers where the upstream did not.
 func (p *Proxy) onResponse(resp *http.Response, ctx *goproxy.ProxyCtx) *http.Response {
-	if resp != nil {
-		return resp
+	x := exchangeOf(ctx.Req.Context())
+	if resp == nil {
+		resp = x.failure(ctx.Req, ctx.Error)
 	}
-	return exchangeOf(ctx.Req.Context()).failure(ctx.Req, ctx.Error)
+	x.status = resp.StatusCode
+	return resp
 }
 
 // admit judges r's head. It returns what to answer instead of sending r, or nil.
@@ -48,12 +50,10 @@ func (x *exchange) admit(r *http.Request) *http.Response {
 		resp.Header.Set("Connection", "close")
 		return resp
 	}
-	if v := x.judge(r, kind); v.Action.Blocks() {
+	v := x.judge(r, kind)
+	x.list() // after the verdict, which may have begun another record
+	if v.Action.Blocks() {
 		return x.refuse(r, v)
-	}
-	if x.f.quiet {
-		clean(r)
-		return nil
 	}
 	clean(r)
 	if v, found := x.scanHead(r); found {
@@ -61,7 +61,8 @@ func (x *exchange) admit(r *http.Request) *http.Response {
 	}
 	if r.Body != nil && r.Body != http.NoBody {
 		host := x.secretsFor(r)
-		r.Body = &guarded{src: r.Body, s: x.f.scanner(host, "body"), x: x, trailer: &r.Trailer, host: host}
+		x.body = &guarded{src: r.Body, s: x.f.scanner(host, "body"), x: x, trailer: &r.Trailer, host: host}
+		r.Body = x.body
 	}
 	return nil
 }
@@ -85,7 +86,7 @@ func (x *exchange) enter(r *http.Request) (detect.Kind, *http.Response) {
 			kind = detect.KindConnect
 		}
 	}
-	x.target, x.hop = x.f.request(r)
+	x.target, x.entered = x.f.enter(r), true
 	return kind, nil
 }
 
@@ -101,7 +102,7 @@ func (x *exchange) plainFlow(t target) (f *flow, fresh bool, err error) {
 		return f, false, nil
 	}
 	f = x.newFlow(t, "http")
-	f.visible = true
+	f.visible, f.known.Decrypted = true, true
 	if err := f.admit(); err != nil {
 		f.failed(err.Error())
 		f.close()
@@ -133,8 +134,9 @@ func (x *exchange) judge(r *http.Request, kind detect.Kind) proxy.Verdict {
 // shown, because a cut could leave half of a secret, which no mask would find.
 const maxURL = 8 << 10
 
-// request notes r in the record, and returns the target as r makes it known.
-func (f *flow) request(r *http.Request) (detect.Target, int) {
+// enter says that a request is under way on f, and returns the target as r makes
+// it known.
+func (f *flow) enter(r *http.Request) detect.Target {
 	origin := "http://"
 	if f.via == "connect" {
 		origin = "https://"
@@ -147,31 +149,38 @@ func (f *flow) request(r *http.Request) (detect.Target, int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.busy++
-	f.beginLocked()
 	t := f.known
 	t.Method, t.Path, t.URL, t.Decrypted = r.Method, r.URL.EscapedPath(), shown, true
-	if f.rec == nil {
-		return t, -1
-	}
-	f.rec.URL, f.rec.HTTPMethod = shown, r.Method
-	if len(f.rec.Requests) == MaxRequests {
-		return t, -1
-	}
-	f.rec.Requests = append(f.rec.Requests, record.Hop{Method: r.Method, URL: shown})
-	return t, len(f.rec.Requests) - 1
+	return t
 }
 
-// done ends what request began. It may be called more than once.
-func (x *exchange) done() {
+// list puts x's request into the record that is under way now.
+func (x *exchange) list() {
 	f := x.f
-	if f == nil || x.target.URL == "" {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.beginLocked()
+	if f.rec == nil {
 		return
 	}
-	x.target.URL = ""
+	f.rec.URL, f.rec.HTTPMethod = x.target.URL, x.target.Method
+	if len(f.rec.Requests) < MaxRequests {
+		x.rec, x.hop = f.rec, len(f.rec.Requests)
+		f.rec.Requests = append(f.rec.Requests, record.Hop{Method: x.target.Method, URL: x.target.URL})
+	}
+}
+
+// leave ends what enter began. It may be called more than once.
+func (x *exchange) leave() {
+	f := x.f
+	if !x.entered {
+		return
+	}
+	x.entered = false
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.busy--
-	if f.rec != nil && x.hop >= 0 && x.hop < len(f.rec.Requests) {
+	if f.rec != nil && f.rec == x.rec {
 		f.rec.Requests[x.hop].Status = x.status
 	}
 }
@@ -263,7 +272,9 @@ func (x *exchange) interim(r *http.Request) func(int, textproto.MIMEHeader) erro
 	}
 }
 
-// received is a response's body. It notices when it ends before its end.
+// received is a response's body. It notices its end: the client may have it all
+// then, and have the sandbox frozen before we are told. And it notices when it
+// ends too early.
 type received struct {
 	io.ReadCloser
 	x *exchange
@@ -271,7 +282,11 @@ type received struct {
 
 func (b *received) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
+	switch err {
+	case nil:
+	case io.EOF:
+		b.x.leave()
+	default:
 		b.x.torn.Store(true)
 	}
 	return n, err

@@ -219,7 +219,7 @@ func upgrade(t *testing.T, c *http.Client, url string) io.ReadWriteCloser {
 	}
 	r.Header.Set("Connection", "Upgrade")
 	r.Header.Set("Upgrade", "test")
-	resp, err := c.Do(r)
+	resp, err := c.Transport.RoundTrip(r) // a Client with a time-out hides Write
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"gatehouse/internal/detect"
 	"gatehouse/internal/proxy"
@@ -95,8 +96,12 @@ func (x *exchange) secretsFor(r *http.Request) string {
 	return x.f.target.host
 }
 
-// errLeak ends the sending of a body that holds a secret.
-var errLeak = errors.New("stopped by gatehouse")
+var (
+	// errLeak ends the sending of a body that holds a secret.
+	errLeak = errors.New("stopped by gatehouse")
+	// errEnded is what is left of a request whose response is complete.
+	errEnded = errors.New("the exchange is over")
+)
 
 // guarded is a body on its way out: it gives only what its scanner has cleared.
 // After a finding that does not block, it gives everything.
@@ -108,15 +113,33 @@ type guarded struct {
 	trailer *http.Header
 	host    string
 
-	buf     []byte // at most a read and what the scanner holds back
-	cleared int    // leading bytes of buf that may leave
+	mu      sync.Mutex // held while reading
+	buf     []byte     // at most a read and what the scanner holds back
+	cleared int        // leading bytes of buf that may leave
 	err     error
 }
 
 func (g *guarded) Close() error { return g.src.Close() }
 
+// drain waits for a read under way, lets no more through, and throws away what
+// the client still sends. It reports whether that was at most limit bytes.
+func (g *guarded) drain(limit int64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err == io.EOF {
+		return true
+	}
+	if g.err == nil {
+		g.buf, g.cleared, g.err = nil, 0, errEnded
+	}
+	_, err := io.CopyN(io.Discard, g.src, limit)
+	return err == io.EOF
+}
+
 func (g *guarded) Read(p []byte) (n int, err error) {
 	defer g.x.p.recover(func() { n, err = 0, errLeak })
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for g.cleared == 0 && g.err == nil {
 		g.fill(len(p))
 	}
@@ -139,7 +162,7 @@ func (g *guarded) fill(size int) {
 		return
 	}
 	if err == io.EOF {
-		g.end()
+		g.finish()
 		return
 	}
 	g.err = err
@@ -162,8 +185,8 @@ func (g *guarded) judge(chunk []byte) {
 	g.cleared += cleared
 }
 
-// end judges what still waits, and the trailers.
-func (g *guarded) end() {
+// finish judges what still waits, and the trailers.
+func (g *guarded) finish() {
 	if g.s != nil {
 		if finding := g.s.Close(); finding != nil {
 			g.found(finding, "body")

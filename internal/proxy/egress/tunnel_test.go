@@ -2,6 +2,7 @@ package egress_test
 
 import (
 	"bufio"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -319,23 +321,25 @@ func moveMuch(t *testing.T, c *http.Client, url string, size int64) {
 	}
 }
 
-// noise is left bytes that hold no pattern.
+// noise is left bytes that repeat at no short distance.
 type noise struct {
 	left int64
-	x    uint32
+	once sync.Once
+	page []byte
 }
 
 func (s *noise) Read(p []byte) (int, error) {
+	s.once.Do(func() {
+		s.page = make([]byte, 1<<20-1)
+		_, _ = rand.Read(s.page)
+	})
 	if s.left == 0 {
 		return 0, io.EOF
 	}
-	n := min(int64(len(p)), s.left)
-	for i := range p[:n] {
-		s.x = s.x*1664525 + 1013904223
-		p[i] = byte(s.x >> 24)
-	}
-	s.left -= n
-	return int(n), nil
+	at := s.left % int64(len(s.page))
+	n := copy(p[:min(int64(len(p)), s.left)], s.page[at:])
+	s.left -= int64(n)
+	return n, nil
 }
 
 // TestHalfClose lets the client end first, and the server answer after.
