@@ -32,6 +32,17 @@ func TestExtensionSeesEveryInvocation(t *testing.T) {
 	}
 }
 
+// The runtime waits for every registration; the first invocation waits for
+// every extension to be ready, which happens beside the runtime's own start.
+func TestOrderOfInit(t *testing.T) {
+	t.Parallel()
+	l, log := start(t, emulator.Config{Layer: layer(t, "watch", "watch-too"),
+		Env: map[string]string{"INIT_SAY": "runtime starts", "EXT_WORK_START": "200ms", "EXT_WORK_INIT": "300ms"}})
+	invoke(t, l, `{}`)
+	inOrder(t, log.String(), "INIT_START", "ext register 200", "ext register 200", "runtime starts", "ext ready", "ext ready",
+		"EXTENSION\tName: watch\t", "EXTENSION\tName: watch-too\t", "START")
+}
+
 // A failing extension fails the invocation; its exit code does not matter.
 func TestExtensionFailures(t *testing.T) {
 	t.Parallel()

@@ -59,11 +59,19 @@ func exitIf(when string) {
 	}
 }
 
+// pause takes as long as EXT_WORK_<when> says.
+func pause(when string) {
+	if d, err := time.ParseDuration(setting("WORK_"+when, "")); err == nil {
+		time.Sleep(d)
+	}
+}
+
 func main() {
 	exitIf("start")
 	if setting("ENV", "") != "" {
 		fmt.Println("ext env", strings.Join(os.Environ(), " "))
 	}
+	pause("START")
 	status, header, body := call("POST", "/2020-01-01/extension/register", setting("REGISTER", `{"events":["INVOKE","SHUTDOWN"]}`),
 		"Lambda-Extension-Accept-Feature", "accountId")
 	fmt.Printf("ext register %d %s\n", status, body)
@@ -78,6 +86,8 @@ func main() {
 		os.Exit(3)
 	}
 	exitIf("init")
+	pause("INIT")
+	fmt.Println("ext ready")
 	for {
 		status, _, body := call("GET", "/2020-01-01/extension/event/next", "")
 		if status != http.StatusOK {
@@ -100,9 +110,7 @@ func handle(body []byte) {
 		call("POST", "/2020-01-01/extension/exit/error", "", "Lambda-Extension-Function-Error-Type", kind)
 		os.Exit(1)
 	}
-	if d, err := time.ParseDuration(setting("WORK_"+ev.EventType, "")); err == nil {
-		time.Sleep(d)
-	}
+	pause(ev.EventType)
 	if ev.EventType == "SHUTDOWN" {
 		fmt.Printf("ext left %d\n", time.Until(time.UnixMilli(ev.DeadlineMs)).Milliseconds())
 		if setting("STAY", "") != "" {
