@@ -80,6 +80,9 @@ func (c *collector) post(w http.ResponseWriter, r *http.Request, answer func(w h
 		replyBadMethod.write(w)
 		return
 	}
+	// A sender that was frozen in the middle must keep neither a slot nor, when
+	// refused, the server's wait for the rest of its body.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // net/http's own writer can
 	if refusal := c.authorize(r); refusal != nil {
 		refusal.write(w)
 		return
@@ -91,8 +94,6 @@ func (c *collector) post(w http.ResponseWriter, r *http.Request, answer func(w h
 		replyBusy.write(w)
 		return
 	}
-	// A sender that was frozen in the middle must not keep its slot.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // net/http's own writer can
 	if out := answer(w, r); out.status != 0 {
 		out.write(w)
 	}

@@ -249,11 +249,14 @@ func TestChannelsAreBounded(t *testing.T) {
 	post(t, c, "/services/collector/ack?channel="+id(0), `{"acks":[0]}`).want(t, 200, `{"acks":{"0":false}}`)
 }
 
-// TestBusy holds every slot with a request that does not end.
+// TestBusy holds every slot with a request that does not end. The console asks
+// for a body (100 Continue) once the request has its slot.
 func TestBusy(t *testing.T) {
 	c := start(t, console.Config{})
+	transport := &http.Transport{ExpectContinueTimeout: patience}
+	t.Cleanup(transport.CloseIdleConnections)
 	release := make(chan struct{})
-	var held sync.WaitGroup
+	var taken, ended sync.WaitGroup
 	for range 32 {
 		body, feed := io.Pipe()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.HECURL()+"/services/collector", body)
@@ -261,10 +264,12 @@ func TestBusy(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("Authorization", "Splunk "+token)
-		held.Go(func() {
-			resp, err := http.DefaultTransport.RoundTrip(req)
+		req.Header.Set("Expect", "100-continue")
+		ended.Go(func() {
+			resp, err := transport.RoundTrip(req)
 			if err != nil {
 				t.Error(err)
+				_ = body.CloseWithError(err)
 				return
 			}
 			resp.Body.Close()
@@ -272,18 +277,17 @@ func TestBusy(t *testing.T) {
 				t.Errorf("a held request ends with %d", resp.StatusCode)
 			}
 		})
-		held.Go(func() {
-			_, _ = io.WriteString(feed, `{"event":`) // the console waits for the rest
+		taken.Go(func() { _, _ = io.WriteString(feed, `{"event":`) })
+		ended.Go(func() {
 			<-release
 			_, _ = io.WriteString(feed, `"x"}`)
 			_ = feed.Close()
 		})
 	}
-	until(t, "all slots are taken", func() bool {
-		return post(t, c, "/services/collector", `{"event":"y"}`).body == `{"text":"Server is busy","code":9}`
-	})
+	taken.Wait()
+	post(t, c, "/services/collector", `{"event":"y"}`).want(t, 503, `{"text":"Server is busy","code":9}`)
 	close(release)
-	held.Wait()
+	ended.Wait()
 	post(t, c, "/services/collector", `{"event":"y"}`).want(t, 200, success)
 }
 
