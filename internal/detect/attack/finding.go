@@ -64,7 +64,7 @@ func excerpt(value []byte, at int) (string, int) {
 		start++
 	}
 	out := make([]byte, 0, min(len(value)-start, detect.MaxMatched))
-	for _, r := range string(value[start:]) {
+	for _, r := range string(value[start:min(len(value), start+detect.MaxMatched+utf8.UTFMax)]) {
 		if len(out)+utf8.RuneLen(r) > detect.MaxMatched {
 			break
 		}

@@ -32,6 +32,7 @@ type inspection struct {
 	raw    str // the string of the event that is being judged
 	layers [maxLayers + 1]layer
 	top    int // the innermost layer in use
+	trust  trust
 	values int // of raw, findings so far
 }
 
@@ -92,7 +93,7 @@ func (in *inspection) malformed(s *scanner) {
 	in.gap("not-json", len(s.text))
 	s.frames, s.depth = s.frames[:0], 0
 	in.raw = str{start: 0, end: len(s.text)}
-	in.values = 0
+	in.trust, in.values = untrusted, 0
 	in.judge(s.text, classesOf(s.text))
 }
 
@@ -107,7 +108,7 @@ func (in *inspection) document(n int) {
 			return
 		}
 		if n == 0 {
-			in.raw, in.values = item, 0
+			in.raw, in.trust, in.values = item, unknown, 0
 		}
 		in.str(l, &item)
 	}
@@ -135,8 +136,7 @@ func (in *inspection) judge(value []byte, c class) {
 	if c&^(letter|digit|dash) == 0 && len(value) < minBase64 {
 		return // a plain word
 	}
-	trust := unknown
-	if looksJSON(value) && in.opened(value, &trust) {
+	if looksJSON(value) && in.opened(value) {
 		return
 	}
 	for i := range families {
@@ -144,7 +144,7 @@ func (in *inspection) judge(value []byte, c class) {
 		if !f.applies(c) {
 			continue
 		}
-		if in.trusted(&trust) {
+		if in.trusted() {
 			return
 		}
 		if r, at := f.match(in, value); r != nil {
@@ -152,13 +152,13 @@ func (in *inspection) judge(value []byte, c class) {
 			return
 		}
 	}
-	in.undo(value, c, &trust)
+	in.undo(value, c)
 }
 
 // undo judges what value stands for in each encoding that it may be written in.
-func (in *inspection) undo(value []byte, c class, trust *trust) {
+func (in *inspection) undo(value []byte, c class) {
 	found := in.values
-	if isForm(value, c) && in.values == found && !in.trusted(trust) && in.push("form") {
+	if isForm(value, c) && in.values == found && !in.trusted() && in.push("form") {
 		in.form(value)
 		in.pop()
 	}
@@ -167,7 +167,7 @@ func (in *inspection) undo(value []byte, c class, trust *trust) {
 		if in.done || in.values > found {
 			return
 		}
-		if !r.applies(c) || in.trusted(trust) || !in.push(r.name) {
+		if !r.applies(c) || in.trusted() || !in.push(r.name) {
 			continue
 		}
 		in.climb(r, value)
@@ -189,8 +189,8 @@ func (in *inspection) climb(r *rung, value []byte) {
 
 // opened judges the strings of the JSON document that value may be. It reports
 // whether nothing else is left to judge: value is JSON throughout, or done with.
-func (in *inspection) opened(value []byte, trust *trust) bool {
-	if in.trusted(trust) {
+func (in *inspection) opened(value []byte) bool {
+	if in.trusted() {
 		return true
 	}
 	found := in.values
@@ -275,14 +275,14 @@ const (
 
 // trusted finds out once whether the string at hand is never judged. Keys are
 // always judged.
-func (in *inspection) trusted(t *trust) bool {
-	if *t == unknown {
-		*t = untrusted
+func (in *inspection) trusted() bool {
+	if in.trust == unknown {
+		in.trust = untrusted
 		if in.source != nil && !in.raw.key && in.layers[0].scanner.matchesAny(in.source.Trusted) {
-			*t = trusted
+			in.trust = trusted
 		}
 	}
-	return *t == trusted
+	return in.trust == trusted
 }
 
 func (s *scanner) matchesAny(patterns []string) bool {

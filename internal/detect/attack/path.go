@@ -30,7 +30,8 @@ func (f *frame) append(dst, text []byte) []byte {
 	if f.keyEnd == 0 {
 		return dst // the object's first key is still to come
 	}
-	return appendName(dst, unescape(nil, f.key(text)))
+	key := f.key(text)
+	return appendName(dst, unescape(nil, key[:min(len(key), maxPathBytes)]))
 }
 
 // key returns the key as written, without its quotes.
@@ -39,11 +40,12 @@ func (f *frame) key(text []byte) []byte {
 	return k.body(text)
 }
 
-// appendName appends one name to a path.
+// appendName appends one name, or the beginning of a long one, to a path.
 func appendName(dst, name []byte) []byte {
+	name = name[:min(len(name), maxPathBytes)]
 	if !isName(name) {
 		dst = append(dst, '[')
-		dst = strconv.AppendQuote(dst, string(name[:min(len(name), maxPathBytes)]))
+		dst = strconv.AppendQuote(dst, string(name))
 		return append(dst, ']')
 	}
 	if len(dst) > 0 {

@@ -25,6 +25,7 @@ type grammar struct {
 	all   window
 	bare  window
 	count int // tokens so far
+	run   int // plain words without anything between, up to the latest token
 	begun keyword
 }
 
@@ -60,6 +61,12 @@ func (g *grammar) add(t token) {
 	g.tally(&t)
 	g.all.add(t)
 	g.count++
+	if t.kind != tokenWord || t.word != notKeyword {
+		g.run = 0
+	} else if g.run++; g.run > 3 {
+		g.bare.add(t)
+		return // no phrase looks further back than three tokens for its last word
+	}
 	if t.kind != tokenQuote && t.kind != tokenOpen && t.word != kwNot {
 		g.bare.add(t)
 		g.compared()
