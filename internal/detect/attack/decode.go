@@ -27,12 +27,12 @@ func decodePercent(dst, src []byte) ([]byte, bool) {
 	done := false
 	for i := 0; i < len(src); {
 		r, n := percentEscape(src[i:])
-		switch {
-		case n == 0:
+		switch n {
+		case 0:
 			dst = append(dst, src[i])
 			i++
 			continue
-		case n == 3:
+		case 3:
 			dst = append(dst, byte(r))
 		default:
 			dst = utf8.AppendRune(dst, r)

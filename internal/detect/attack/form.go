@@ -30,7 +30,7 @@ func isForm(value []byte, c class) bool {
 		return false
 	}
 	eq := bytes.IndexByte(value, '=')
-	return eq > 0 && eq+1 < len(value) && value[eq+1] != '=' && bytes.IndexAny(value[:eq], "'\"`();#*") < 0
+	return eq > 0 && eq+1 < len(value) && value[eq+1] != '=' && !bytes.ContainsAny(value[:eq], "'\"`();#*")
 }
 
 // form judges the names and the values of the form in the string at hand.

@@ -90,8 +90,8 @@ func (in *inspection) malformed(s *scanner) {
 		in.gap("malformed", len(s.text)-s.broken)
 		return
 	}
-	in.gap("not-json", len(s.text))
 	s.frames, s.depth = s.frames[:0], 0
+	in.gap("not-json", len(s.text))
 	in.raw = str{start: 0, end: len(s.text)}
 	in.trust, in.values = untrusted, 0
 	in.judge(s.text, classesOf(s.text))
@@ -158,7 +158,7 @@ func (in *inspection) judge(value []byte, c class) {
 // undo judges what value stands for in each encoding that it may be written in.
 func (in *inspection) undo(value []byte, c class) {
 	found := in.values
-	if isForm(value, c) && in.values == found && !in.trusted() && in.push("form") {
+	if isForm(value, c) && !in.trusted() && in.push("form") {
 		in.form(value)
 		in.pop()
 	}
@@ -202,7 +202,7 @@ func (in *inspection) opened(value []byte) bool {
 	l.json = true
 	in.document(in.top)
 	in.pop()
-	whole := l.scanner.broken < 0 && value[0] != '"'
+	whole := l.scanner.broken < 0 && trimBlank(value)[0] != '"'
 	return in.done || whole || in.values > found
 }
 

@@ -122,7 +122,7 @@ const maxComment = 256
 func (l *sqlLexer) line() bool {
 	rest := l.value[l.pos:min(len(l.value), l.pos+maxComment)]
 	end := bytes.IndexByte(rest, '\n')
-	if end < 0 || bytes.IndexAny(rest[:end], "'\"`") >= 0 {
+	if end < 0 || bytes.ContainsAny(rest[:end], "'\"`") {
 		return false
 	}
 	l.pos += end + 1
