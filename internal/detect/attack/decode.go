@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"bytes"
 	"encoding/base64"
 	"unicode/utf8"
 )
@@ -22,14 +23,24 @@ var rungs = [...]rung{
 	{"base64", func(c class) bool { return c&^(letter|digit|slash|dash|equals) == 0 }, decodeBase64},
 }
 
-// decodePercent undoes %XX and %uXXXX, leniently: what is no escape stays.
+// decodePercent undoes %XX and %uXXXX, leniently: what is no escape stays. Where
+// no blank stands, + stands for one.
 func decodePercent(dst, src []byte) ([]byte, bool) {
-	done := false
+	return appendPercent(dst, src, bytes.IndexByte(src, ' ') < 0)
+}
+
+// appendPercent appends src to dst with its escapes undone, and with + as a blank
+// if plus is set. It reports whether there was an escape.
+func appendPercent(dst, src []byte, plus bool) (out []byte, escaped bool) {
 	for i := 0; i < len(src); {
 		r, n := percentEscape(src[i:])
 		switch n {
 		case 0:
-			dst = append(dst, src[i])
+			c := src[i]
+			if plus && c == '+' {
+				c = ' '
+			}
+			dst = append(dst, c)
 			i++
 			continue
 		case 3:
@@ -37,10 +48,10 @@ func decodePercent(dst, src []byte) ([]byte, bool) {
 		default:
 			dst = utf8.AppendRune(dst, r)
 		}
-		done = true
+		escaped = true
 		i += n
 	}
-	return dst, done
+	return dst, escaped
 }
 
 // percentEscape reads %XX or %uXXXX at the beginning of b and returns its length,

@@ -26,7 +26,7 @@ func trimBlank(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
 // or a query string: a plain name, = and more, without bytes that a form must
 // escape and ordinary text has. The padding of base64 is no field.
 func isForm(value []byte, c class) bool {
-	if c&equals == 0 || c&(blank|angle|bracket|control) != 0 {
+	if c&equals == 0 || c&(blank|angle|control) != 0 {
 		return false
 	}
 	eq := bytes.IndexByte(value, '=')
@@ -51,24 +51,6 @@ func (in *inspection) field(l *layer, text []byte) {
 	if !in.spend(2 * len(text)) {
 		return
 	}
-	l.buf = decodeForm(l.buf[:0], text)
+	l.buf, _ = appendPercent(l.buf[:0], text, true)
 	in.judge(l.buf, classesOf(l.buf))
-}
-
-// decodeForm undoes a form's encoding: percent, and + for a space.
-func decodeForm(dst, src []byte) []byte {
-	for i := 0; i < len(src); {
-		switch r, n := percentEscape(src[i:]); {
-		case n == 3:
-			dst = append(dst, byte(r))
-			i += n
-		case src[i] == '+':
-			dst = append(dst, ' ')
-			i++
-		default:
-			dst = append(dst, src[i])
-			i++
-		}
-	}
-	return dst
 }
