@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/zap"
 
+	_ "gatehouse/cmd/extension/coldstart" // before goproxy is initialized
 	"gatehouse/internal/lambdaapi"
 	"gatehouse/internal/record"
 )
