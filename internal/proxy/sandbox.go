@@ -33,9 +33,9 @@ type Invocation struct {
 	// Status is success, error, refused or timeout; "" while it is not known.
 	Status   string
 	Counters Counters
-	Receipt   *record.Receipt
-	BytesIn   int64
-	BytesOut  int64
+	Receipt  *record.Receipt
+	BytesIn  int64
+	BytesOut int64
 	// Event is the event as it arrived, for the record of a leak; nil where it
 	// was not kept.
 	Event []byte
