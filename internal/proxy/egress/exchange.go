@@ -28,6 +28,7 @@ type exchange struct {
 	rec    *record.Record // lists this request at hop; nil when it is not listed
 	hop    int
 	status int
+	proto  int // the request's major version
 
 	entered bool // the flow counts this request as under way
 
@@ -55,6 +56,7 @@ func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	})
 	x.client.handled.Store(true)
+	x.proto = r.ProtoMajor
 	x.w = &responder{ResponseWriter: w}
 	// A response may begin before the request has ended: net/http would swallow
 	// the rest of the request. HTTP/2 says that it needs no asking.
@@ -62,7 +64,11 @@ func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
 	x.p.gate.ServeHTTP(x.w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
 	x.endBody(r)
 	x.leave()
-	if x.torn.Load() || x.answered && x.blocked.Load() != nil {
+	cut := x.answered && x.blocked.Load() != nil // too late for a 403
+	if cut {
+		x.f.count(func(c *proxy.Counters) { c.Refused++ })
+	}
+	if cut || x.torn.Load() {
 		panic(http.ErrAbortHandler)
 	}
 }

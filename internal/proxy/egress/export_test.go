@@ -3,6 +3,8 @@ package egress
 import (
 	"crypto/tls"
 	"net"
+
+	"gatehouse/internal/detect"
 )
 
 // ParseTarget is parseTarget, for the fuzzer.
@@ -22,3 +24,6 @@ func (a *CA) Certificate(name string) (*tls.Certificate, int, error) {
 	cert, err := a.certificate(name)
 	return cert, a.recent.Len(), err
 }
+
+// Frames is a scanner of WebSocket frames round inner.
+func Frames(inner detect.Scanner) detect.Scanner { return &frames{inner: inner} }

@@ -129,6 +129,9 @@ func (f *flow) decide(o *detect.Observation) proxy.Verdict {
 		noted.Incident = "" // that is the id of the leak's own record
 	}
 	f.note(noted)
+	if v.Action == proxy.Halt {
+		f.p.Guard.Hold()
+	}
 	return v
 }
 
@@ -166,8 +169,12 @@ func (f *flow) refused(v proxy.Verdict) {
 	}
 }
 
+// maxReason bounds a reason, which may quote a server's certificate, in bytes.
+const maxReason = 512
+
 // failed notes why the connection came to nothing, through nobody's verdict.
 func (f *flow) failed(reason string) {
+	reason = strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "")
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.rec != nil && f.rec.Reason == "" {

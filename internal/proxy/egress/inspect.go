@@ -108,7 +108,10 @@ func (f *flow) opaque(down, up *tls.Conn, first []byte) {
 		return
 	}
 	x := &exchange{p: f.p, f: f, target: f.learn(func(t *detect.Target) { t.Decrypted = true })}
-	x.relay(&early{Conn: down, read: first}, up, f.target.host)
+	x.relay(&early{Conn: down, read: first}, up, f.scanner(f.target.host, "body"))
+	if x.blocked.Load() != nil {
+		f.count(func(c *proxy.Counters) { c.Refused++ })
+	}
 }
 
 // handOver lets the inner server have the decrypted connection, and returns when
@@ -194,7 +197,8 @@ func alertFor(err error) byte {
 // dialTLS gives the transport the connection whose certificate was verified
 // before the client's handshake, and when that one is gone a new one that goes
 // through the same.
-func (f *flow) dialTLS(ctx context.Context) (net.Conn, error) {
+func (f *flow) dialTLS(ctx context.Context) (c net.Conn, err error) {
+	defer f.p.recover(func() { c, err = nil, errors.New("the handshake panicked") })
 	f.mu.Lock()
 	first := f.first
 	f.first = nil
@@ -202,8 +206,7 @@ func (f *flow) dialTLS(ctx context.Context) (net.Conn, error) {
 	if first != nil {
 		return first, nil
 	}
-	c, err := f.dial(ctx)
-	if err != nil {
+	if c, err = f.dial(ctx); err != nil {
 		return nil, err
 	}
 	return f.handshake(ctx, c, f.alpn)

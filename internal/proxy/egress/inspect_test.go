@@ -121,11 +121,41 @@ func TestNotHTTP(t *testing.T) {
 		if _, err := io.ReadFull(c, got); err != nil || string(got) != "+"+text {
 			t.Errorf("got %q, %v", got, err)
 		}
+		_, _ = c.Write([]byte("the rest")) // the reading below says
 		_ = c.CloseWrite()
-		_, _ = io.ReadAll(c)
+		if rest, err := io.ReadAll(c); string(rest) != "the rest" {
+			t.Errorf("rest %q, %v", rest, err)
+		}
 		_ = c.Close()
 	}
 	g.await("connection", 2)
+}
+
+// TestLeakInOpaque leaks through a decrypted connection that is not HTTP.
+func TestLeakInOpaque(t *testing.T) {
+	l := tls.NewListener(listen(t), &tls.Config{Certificates: []tls.Certificate{must(authority.leaf("api.test"))}})
+	defer l.Close()
+	got := make(chan string, 1)
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		all, _ := io.ReadAll(c) // what was cut short counts, too
+		got <- string(all)
+	}()
+	g := newGate(t, "mode: enforce\negress:"+hosts+inspecting, nil)
+	c := tls.Client(g.tunnel("api.test:"+portOf(l.Addr())), &tls.Config{ServerName: "api.test", InsecureSkipVerify: true})
+	_, _ = c.Write([]byte("*3\r\n$3\r\nSET\r\n$40\r\n" + secret + "\r\n")) // it may be cut meanwhile
+	if all := <-got; strings.Contains(all, secret[:10]) {
+		t.Errorf("the server saw %q", all)
+	}
+	if r := g.await("leak", 1)[0]; r.Path != "body" || r.Dest != "api.test" {
+		t.Errorf("leak at %q to %q", r.Path, r.Dest)
+	}
+	if r := g.connection(); r.Action != "blocked" {
+		t.Errorf("connection %q", r.Action)
+	}
 }
 
 // TestServerSpeaksFirst inspects a protocol in which the client waits.

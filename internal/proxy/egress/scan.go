@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -166,7 +167,14 @@ func (g *guarded) fill(size int) {
 		return
 	}
 	g.err = err
-	g.x.badBody.Store(true)
+	g.x.badBody.Store(g.x.proto == 1 && brokenBody(err))
+}
+
+// brokenBody reports whether err says that a body is not what its head promised,
+// rather than that the client left.
+func brokenBody(err error) bool {
+	var lost net.Error
+	return !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, &lost)
 }
 
 func (g *guarded) judge(chunk []byte) {

@@ -34,17 +34,20 @@ func parseTarget(authority string, def int) (target, error) {
 }
 
 func splitPort(authority string, def int) (string, int, error) {
-	if bare := strings.Trim(authority, "[]"); strings.Count(bare, ":") > 1 {
-		if _, err := netip.ParseAddr(bare); err == nil {
-			return bare, def, nil
+	host, text := authority, ""
+	switch inside, bracketed := strings.CutPrefix(authority, "["); {
+	case bracketed:
+		host, text, bracketed = strings.Cut(inside, "]")
+		if !bracketed || !isIPv6(host) || text != "" && text[0] != ':' {
+			return "", 0, errTarget
 		}
-	}
-	if !strings.Contains(authority, ":") {
-		return authority, def, nil
-	}
-	host, text, err := net.SplitHostPort(authority)
-	if err != nil {
-		return "", 0, errTarget
+		text = strings.TrimPrefix(text, ":")
+	case strings.Count(authority, ":") > 1:
+		if !isIPv6(authority) {
+			return "", 0, errTarget
+		}
+	default:
+		host, text, _ = strings.Cut(authority, ":")
 	}
 	if text == "" {
 		return host, def, nil
@@ -54,6 +57,11 @@ func splitPort(authority string, def int) (string, int, error) {
 		return "", 0, errTarget
 	}
 	return host, int(port), nil
+}
+
+func isIPv6(s string) bool {
+	addr, err := netip.ParseAddr(s)
+	return err == nil && addr.Is6()
 }
 
 // validName reports whether host can be asked of a resolver: at most 253 bytes

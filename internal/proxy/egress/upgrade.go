@@ -1,13 +1,13 @@
 package egress
 
 import (
-	"bufio"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
+
+	"gatehouse/internal/detect"
 )
 
 // errUpgraded says that a connection changed its protocol and is over.
@@ -34,69 +34,32 @@ func (x *exchange) upgrade(r *http.Request, resp *http.Response) error {
 	if _, err := c.Write([]byte(head + text.String() + "\r\n")); err != nil {
 		return errUpgraded
 	}
-	x.relay(c, back, x.secretsFor(r))
+	s := x.f.scanner(x.secretsFor(r), "body")
+	if s != nil && strings.EqualFold(resp.Header.Get("Upgrade"), "websocket") {
+		s = &frames{inner: s}
+	}
+	x.relay(c, back, s)
 	return errUpgraded
 }
 
-func (x *exchange) relay(c *early, back io.ReadWriteCloser, host string) {
+// relay moves bytes both ways until both sides have ended, those of the client
+// as far as s clears them.
+func (x *exchange) relay(c *early, back io.ReadWriteCloser, s detect.Scanner) {
 	down := make(chan struct{})
 	go func() { // owner: relay, which waits for it
 		defer close(down)
-		defer x.p.recover(func() {})
-		_, _ = io.Copy(c.Conn, back) // either end closing ends both
-		_ = c.Conn.Close()
-	}()
-	up := &guarded{src: c, s: x.f.scanner(host, "body"), x: x}
-	_, _ = io.Copy(back, up)
-	_ = back.Close()
-	<-down
-}
-
-// responder writes a response as the upstream sent it: without what net/http
-// would add, and without waiting for more.
-type responder struct {
-	http.ResponseWriter
-	gone bool // hijacked: what is still written is goproxy's way to end
-}
-
-func (w *responder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// Hijack loses no byte that net/http has read already.
-func (w *responder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	c, err := hijack(w.ResponseWriter)
-	if err != nil {
-		return nil, nil, err
-	}
-	w.gone = true
-	return c, nil, nil
-}
-
-// WriteHeader tells a response of unknown length at once: it may be a stream.
-func (w *responder) WriteHeader(code int) {
-	if w.gone {
-		return
-	}
-	h := w.Header()
-	for _, name := range []string{"Content-Type", "Date"} {
-		if _, ok := h[name]; !ok {
-			h[name] = nil
+		defer x.p.recover(func() { _ = c.Close() })
+		if _, err := io.Copy(c.Conn, back); err == nil {
+			_ = closeWrite(c.Conn) // the client may have left
+		} else {
+			_ = c.Close()
 		}
+	}()
+	_, err := io.Copy(back, &guarded{src: c, s: s, x: x})
+	if half, ok := back.(interface{ CloseWrite() error }); ok && err == nil {
+		_ = half.CloseWrite() // the server may have left
+	} else {
+		_ = back.Close()
 	}
-	w.ResponseWriter.WriteHeader(code)
-	if h.Get("Content-Length") == "" && code != http.StatusNoContent && code != http.StatusNotModified {
-		w.Flush()
-	}
-}
-
-func (w *responder) Write(p []byte) (int, error) {
-	if w.gone {
-		return len(p), nil
-	}
-	n, err := w.ResponseWriter.Write(p)
-	w.Flush()
-	return n, err
-}
-
-func (w *responder) Flush() {
-	_ = http.NewResponseController(w.ResponseWriter).Flush() // an error shows at the next write
+	<-down
 }
