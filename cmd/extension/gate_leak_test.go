@@ -94,6 +94,7 @@ func TestLeakIsStopped(t *testing.T) {
 				t.Errorf("the caller got %q %s", out.FunctionError, out.Payload)
 			}
 			expectLeak(t, g, host, "handler")
+			eventually(t, "the connection is in the console", func() bool { return g.kinds(record.Connection) > 0 })
 			out = g.invoke(t, string(battery.SNS(`{"customer":"ada"}`, "again")))
 			if !strings.Contains(string(out.Payload), "Gatehouse.LeakBlocked") {
 				t.Errorf("after the reset the caller got %s", out.Payload)

@@ -24,6 +24,10 @@ func (x *extension) halt(v proxy.Verdict) {
 	if err := x.relay.FailOpen(ctx, v); err != nil {
 		x.log.Warn("failing the invocation", zap.Error(err)) // best effort: Lambda may know already
 	}
+	if err := x.pipeline.Flush(ctx); err != nil {
+		x.log.Warn("sending the evidence", zap.Error(err)) // Shutdown tries again, and prints it as a last resort
+	}
+	x.cutEgress() // only now: code that waits for it goes on, and may end the invocation
 	x.pipeline.Shutdown(ctx)
 
 	// The evidence may have used up the time; Lambda must be told all the same.
@@ -33,6 +37,13 @@ func (x *extension) halt(v proxy.Verdict) {
 		x.log.Warn("telling lambda to reset", zap.Error(err))
 	}
 	os.Exit(1)
+}
+
+// cutEgress ends what goes out, and has each connection report what it was.
+func (x *extension) cutEgress() {
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = x.egress.Shutdown(now) // cut short on purpose
 }
 
 // haltLimit is until when the evidence may take: a second, and never into the

@@ -74,6 +74,7 @@ func (x *extension) loop(ctx context.Context) error {
 func (x *extension) invoke(ctx context.Context, e *lambdaapi.Event) {
 	deadline := e.Deadline()
 	now := time.Now()
+	x.finishEarlier(e.RequestID)
 	x.sandbox.Open(proxy.Invocation{
 		RequestID: e.RequestID, ARN: e.InvokedFunctionARN, TraceID: e.Tracing.Value,
 		Deadline: deadline, Started: now,
@@ -83,13 +84,24 @@ func (x *extension) invoke(ctx context.Context, e *lambdaapi.Event) {
 	if x.sandbox.Relayed() || x.telemetry {
 		x.await(ctx, e.RequestID, end)
 	}
-	if !x.sandbox.Relayed() {
+	if over, _ := x.endings.over(e.RequestID); over && !x.sandbox.Relayed() {
 		x.guard.Finish(e.RequestID, "success") // without the relay nobody else closes it
 	}
 	if !x.cfg.FlushAtShutdown {
 		x.flush(ctx, end)
 	}
 	x.egress.CloseIdle()
+}
+
+// finishEarlier closes invocations whose end nobody told us: they were over when
+// this one came.
+func (x *extension) finishEarlier(requestID string) {
+	open, _ := x.sandbox.At()
+	for _, inv := range open {
+		if inv.RequestID != requestID {
+			x.guard.Finish(inv.RequestID, "unknown")
+		}
+	}
 }
 
 // await returns when the invocation is over, at the latest at end. Findings do

@@ -25,7 +25,8 @@ type Guard struct {
 	Scanner func(host, place string) detect.Scanner
 	// Report takes a record. It never blocks.
 	Report func(*record.Record)
-	// Halted is called once, when a leak has the sandbox ended. It need not return.
+	// Halted is called once, in a goroutine of its own, when a leak has the sandbox
+	// ended. It need not return. See Hold.
 	Halted func(Verdict)
 	// Own are addresses that must never be dialled: our own listeners.
 	// "127.0.0.1:18790".
@@ -37,6 +38,7 @@ type Guard struct {
 	Now func() time.Time
 
 	recovered atomic.Int64
+	over      atomic.Pointer[chan struct{}] // closed when a halt is over; nil: nothing to wait for
 }
 
 // Recovered counts the panics that were recovered while judging.
@@ -54,9 +56,8 @@ func (g *Guard) Recover() {
 }
 
 // Decide judges o, reports what it found and says what to do about it. It does
-// no I/O, but a leak that halts the sandbox does not return before Halted does,
-// unless it was during init. A panic while judging is recovered and counted: it
-// fails open, unless FailClosed.
+// no I/O. A panic while judging is recovered and counted: it fails open, unless
+// FailClosed.
 func (g *Guard) Decide(o *detect.Observation) (v Verdict) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -153,20 +153,31 @@ func (g *Guard) leak(o *detect.Observation) Verdict {
 	return v
 }
 
-// halt has the sandbox ended. Whoever asked for the leak waits meanwhile, and so
-// does code of the function's that waits for him: it cannot finish the
-// invocation, and with it have us frozen, before the evidence is out. During
-// init there is no invocation to fail yet, and init must be able to end.
+// halt has the sandbox ended, once.
 func (g *Guard) halt(v Verdict) {
 	initial := g.Sandbox.Phase() == Init
 	if !g.Sandbox.Halt() || g.Halted == nil {
 		return
 	}
-	if initial {
-		go g.Halted(v) // owned by the process: it ends with it
-		return
+	over := make(chan struct{})
+	if !initial {
+		g.over.Store(&over)
 	}
-	g.Halted(v)
+	go func() { // owned by the process: it ends with it
+		g.Halted(v)
+		close(over)
+	}()
+}
+
+// Hold waits until a halt is over, which as a rule is the end of the process.
+// Whoever answers for a leak calls it before he does: code of the function's
+// that waits for the answer cannot finish the invocation, and with it have the
+// sandbox frozen, before the evidence is out. After a leak during init it
+// returns at once: there is no invocation to fail yet, and init must end.
+func (g *Guard) Hold() {
+	if over := g.over.Load(); over != nil {
+		<-*over
+	}
 }
 
 // onLeak says what enforce mode does about a leak, and why it does less than the

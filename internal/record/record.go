@@ -120,7 +120,7 @@ type Record struct {
 	Requests   []Hop  `json:"requests,omitempty" kinds:"connection" doc:"the requests of a kept-alive connection, at most 64"`
 
 	// invocation, connection
-	Status      string   `json:"status,omitempty" kinds:"invocation" doc:"success, error, refused or timeout"`
+	Status      string   `json:"status,omitempty" kinds:"invocation" doc:"success, error, refused, timeout, or unknown where nobody told"`
 	BytesIn     int64    `json:"bytes_in,omitempty" kinds:"invocation,connection" doc:"bytes of the event, or received"`
 	BytesOut    int64    `json:"bytes_out,omitempty" kinds:"invocation,connection" doc:"bytes of the response, or sent"`
 	DurationMS  float64  `json:"duration_ms,omitempty" kinds:"invocation,connection" doc:"milliseconds"`
