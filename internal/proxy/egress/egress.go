@@ -88,6 +88,7 @@ type Proxy struct {
 	inner     *http.Server // serves decrypted connections
 	decrypted *handover
 	recovered atomic.Int64
+	buffers   sync.Pool // of *[copySize]byte
 
 	mu     sync.Mutex
 	closed bool

@@ -57,7 +57,7 @@ func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
 	})
 	x.client.handled.Store(true)
 	x.proto = r.ProtoMajor
-	x.w = &responder{ResponseWriter: w}
+	x.w = &responder{ResponseWriter: w, p: x.p}
 	// A response may begin before the request has ended: net/http would swallow
 	// the rest of the request. HTTP/2 says that it needs no asking.
 	_ = http.NewResponseController(w).EnableFullDuplex()

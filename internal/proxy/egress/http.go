@@ -59,6 +59,9 @@ func (x *exchange) admit(r *http.Request) *http.Response {
 	if v, found := x.scanHead(r); found {
 		return x.refuse(r, v)
 	}
+	if r.ContentLength == 0 && len(r.Trailer) == 0 {
+		r.Body = http.NoBody // HTTP/2 has an empty body here, which would be sent as one
+	}
 	if r.Body != nil && r.Body != http.NoBody {
 		host := x.secretsFor(r)
 		x.body = &guarded{src: r.Body, s: x.f.scanner(host, "body"), x: x, trailer: &r.Trailer, host: host}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/detect"
 	"gatehouse/internal/proxy"
 	"gatehouse/internal/proxy/egress"
 	"gatehouse/internal/record"
@@ -490,3 +492,75 @@ func TestCustomersProxy(t *testing.T) {
 		}
 	}
 }
+
+// TestOffNeedsNothing serves with no more than Off.
+func TestOffNeedsNothing(t *testing.T) {
+	p := &egress.Proxy{Off: func() bool { return true }}
+	l := listen(t)
+	served := make(chan error, 1)
+	go func() { served <- p.Serve(l) }()
+	plain, secure := newPlainServer(t, hello), newServer(t, hello)
+	for _, request := range []string{
+		"GET http://127.0.0.1:" + plain.port + "/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		"CONNECT 127.0.0.1:" + secure.port + " HTTP/1.1\r\n\r\n",
+		"nonsense\r\n\r\n",
+		"GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		"CONNECT 127.0.0.1:1 HTTP/1.1\r\n\r\n",
+	} {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(c, request) // the answer says
+		if _, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil {
+			t.Errorf("%q: %v", request, err)
+		}
+		_ = c.Close()
+	}
+	if err := p.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; err != nil || p.Recovered() > 0 {
+		t.Errorf("%v, %d panics", err, p.Recovered())
+	}
+}
+
+// TestRecovered breaks a scanner: one connection is lost and counted.
+func TestRecovered(t *testing.T) {
+	for _, way := range ways {
+		t.Run(way.name, func(t *testing.T) {
+			bad := make(chan bool, 1)
+			g := newGate(t, "egress:"+hosts+inspecting, func(p *egress.Proxy) {
+				p.Guard.Scanner = func(_, place string) detect.Scanner {
+					if place == "body" {
+						select {
+						case <-bad:
+							return broken{}
+						default:
+						}
+					}
+					return nil
+				}
+			})
+			s := way.server(t, http.HandlerFunc(mirror))
+			c := way.client(g)
+			bad <- true
+			resp, err := c.Post(s.url("api.test", "/"), "text/plain", strings.NewReader("x"))
+			if err == nil && resp.StatusCode < 500 {
+				t.Errorf("status %s", resp.Status)
+			}
+			if n := g.forgive(); n != 1 {
+				t.Errorf("%d panics were counted, want 1", n)
+			}
+			resp, err = c.Post(s.url("api.test", "/"), "text/plain", strings.NewReader("x"))
+			if err != nil || resp.StatusCode != 200 {
+				t.Errorf("after that: %v, %v", resp, err)
+			}
+		})
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, *detect.Finding) { panic("broken") }
+func (broken) Close() *detect.Finding              { return nil }

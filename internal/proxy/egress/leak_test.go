@@ -49,7 +49,7 @@ type way struct {
 
 var ways = []way{{"plain", false, false}, {"h1", true, false}, {"h2", true, true}}
 
-func (w way) server(t *testing.T, h http.Handler) *server {
+func (w way) server(t testing.TB, h http.Handler) *server {
 	t.Helper()
 	if w.secure {
 		return newServer(t, h.ServeHTTP)

@@ -2,6 +2,7 @@ package egress
 
 import (
 	"bufio"
+	"io"
 	"net"
 	"net/http"
 )
@@ -10,6 +11,7 @@ import (
 // would add, and without waiting for more.
 type responder struct {
 	http.ResponseWriter
+	p    *Proxy
 	gone bool // hijacked: what is still written is goproxy's way to end
 }
 
@@ -54,3 +56,16 @@ func (w *responder) Write(p []byte) (int, error) {
 func (w *responder) Flush() {
 	_ = http.NewResponseController(w.ResponseWriter).Flush() // an error shows at the next write
 }
+
+// ReadFrom copies a response without a new buffer for each.
+func (w *responder) ReadFrom(r io.Reader) (int64, error) {
+	buf, _ := w.p.buffers.Get().(*[copySize]byte)
+	if buf == nil {
+		buf = new([copySize]byte)
+	}
+	defer w.p.buffers.Put(buf)
+	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buf[:])
+}
+
+// copySize is the most that is moved at once, in bytes.
+const copySize = 32 << 10
