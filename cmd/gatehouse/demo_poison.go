@@ -36,7 +36,8 @@ func (d *demo) poison(ctx context.Context) error {
 		return err
 	}
 	d.score.gatedLeak = gated
-	d.out.note("with the layer: %d bytes arrive; the caller reads %s", gated.leaked, gated.answer.payload)
+	d.out.note("with the layer: %d bytes arrive, and the caller reads", gated.leaked)
+	d.out.excerpt([]string{gated.answer.message()}, 1)
 	return d.awaitLeak(ctx)
 }
 

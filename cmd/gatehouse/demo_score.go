@@ -47,7 +47,7 @@ func (s *score) print(p printer) (failed bool) {
 		if !c.ok {
 			mark, failed = p.paint("1;31", "✗"), true
 		}
-		p.line("  %s %-62s %s", mark, c.what, p.paint("1", c.got))
+		p.line("  %s %-66s %s", mark, c.what, p.paint("1", c.got))
 	}
 	return failed
 }
@@ -161,6 +161,15 @@ func (r reply) errorType() string {
 		return "succeeded"
 	}
 	return "failed: " + e.ErrorType
+}
+
+// message is the error in words, or the answer.
+func (r reply) message() string {
+	var e struct{ ErrorMessage string }
+	if r.err == "" || json.Unmarshal([]byte(r.payload), &e) != nil {
+		return r.payload
+	}
+	return e.ErrorMessage
 }
 
 // delays are the median and the longest time from a verdict to its arrival at
