@@ -56,6 +56,7 @@ func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	})
 	x.client.handled.Store(true)
+	x.client.reason.Store(nil)
 	x.proto = r.ProtoMajor
 	x.w = &responder{ResponseWriter: w, p: x.p}
 	// A response may begin before the request has ended: net/http would swallow

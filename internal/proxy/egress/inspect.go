@@ -59,6 +59,16 @@ func (f *flow) inspect(c, upstream net.Conn, h hello) {
 	}
 }
 
+// settle keeps what the server's handshake led to, for dialTLS and impersonate.
+func (f *flow) settle(up *tls.Conn, proto string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.first = up
+	if proto != "" {
+		f.alpn = []string{proto}
+	}
+}
+
 // speaksHTTP reports whether a decrypted connection carries HTTP, and what it
 // had to read of the client to tell. Without ALPN it looks for a method, and
 // takes a server that speaks first for something else.

@@ -55,8 +55,9 @@ func (f *flow) leaked(t detect.Target, finding *detect.Finding, place string) pr
 // sent yet: a verdict that blocks leaks no byte. In monitor mode every place is
 // looked at, so that the records name them all.
 func (x *exchange) scanHead(r *http.Request) (proxy.Verdict, bool) {
+	host := x.secretsFor(r)
 	for _, p := range headPlaces(r) {
-		if v, found := x.f.scan(x.target, x.secretsFor(r), p.name, p.text); found && v.Action.Blocks() {
+		if v, found := x.f.scan(x.target, host, p.name, p.text); found && v.Action.Blocks() {
 			return v, true
 		}
 	}
@@ -116,6 +117,7 @@ type guarded struct {
 
 	mu      sync.Mutex // held while reading
 	buf     []byte     // at most a read and what the scanner holds back
+	store   []byte     // what buf lies in
 	cleared int        // leading bytes of buf that may leave
 	err     error
 }
@@ -154,7 +156,9 @@ func (g *guarded) Read(p []byte) (n int, err error) {
 
 // fill reads up to size bytes and lets the scanner judge them.
 func (g *guarded) fill(size int) {
+	g.buf = append(g.store[:0], g.buf...) // to the front: it is seldom more than nothing
 	g.buf = slices.Grow(g.buf, size)
+	g.store = g.buf
 	chunk := g.buf[len(g.buf) : len(g.buf)+size]
 	n, err := g.src.Read(chunk)
 	g.buf = g.buf[:len(g.buf)+n]

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// maxResponseHeader bounds the head of a response, in bytes.
+const maxResponseHeader = 1 << 20
+
 // roundTripper returns f's transport. Each flow has its own, so that a client's
 // connection ends where it seems to, and nothing is shared between clients.
 func (f *flow) roundTripper() *http.Transport {
@@ -14,12 +17,13 @@ func (f *flow) roundTripper() *http.Transport {
 	defer f.mu.Unlock()
 	if f.transport == nil {
 		f.transport = &http.Transport{
-			DialContext:           func(ctx context.Context, _, _ string) (net.Conn, error) { return f.dialCounted(ctx) },
-			DisableCompression:    true,
-			MaxIdleConnsPerHost:   64,
-			ExpectContinueTimeout: time.Second,
-			ReadBufferSize:        16 << 10,
-			WriteBufferSize:       16 << 10,
+			DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return f.dialCounted(ctx) },
+			DisableCompression:     true, // a response passes as it is
+			MaxIdleConnsPerHost:    64,
+			MaxResponseHeaderBytes: maxResponseHeader,
+			ExpectContinueTimeout:  time.Second,
+			ReadBufferSize:         16 << 10,
+			WriteBufferSize:        16 << 10,
 		}
 		switch {
 		case f.via == "connect":
