@@ -72,7 +72,7 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 	x := &extension{cfg: cfg, log: log, folder: runFolder(cfg.RunDir), proxied: namesUs(cfg)}
 	x.policy = lazyPolicy{cfg: &x.cfg, degrade: x.degradeBy}
 	x.secrets = lazySecrets{cfg: &x.cfg, policy: x.policy.get}
-	x.sandbox.Concurrent = cfg.Managed
+	x.sandbox.Concurrent, x.sandbox.Identity = cfg.Managed, sync.OnceValues(x.identify)
 	x.pipeline = telemetry.Pipeline{
 		Sink:  x.sink(),
 		Last:  telemetry.Stdout{W: os.Stdout},
@@ -171,6 +171,14 @@ func (x *extension) stamp(r *record.Record) {
 	}
 }
 
+// identify finds out which sandbox this is. It is asked when the first record
+// wants to know: before register it would delay the function.
+func (x *extension) identify() (id string, generation int) {
+	id, generation, err := x.folder.sandbox()
+	x.degradeBy("sandbox", err)
+	return id, generation
+}
+
 // bind takes the listeners and tells the wrapper. All of it happens before
 // register, so before any of the function's code. What fails is noted: the
 // function then runs without it.
@@ -184,20 +192,15 @@ func (x *extension) bind() {
 	}
 	relayErr := x.serve(x.cfg.RuntimeAPIAddr, x.relay.Server())
 	x.degradeBy("telemetry", x.listenTelemetry())
-	if err == nil {
-		x.sandbox.ID, x.sandbox.Generation, err = folder.sandbox()
-	} else {
-		x.sandbox.ID, x.sandbox.Generation = newSandboxID(), 1
-	}
 	x.bound = errors.Join(err, egressErr, relayErr)
 	if x.bound == nil {
-		x.bound = x.tellWrapper()
+		x.bound = x.tellWrapper() // of nothing that is not there
 	}
 	x.degradeBy("start", x.bound)
 }
 
 func (x *extension) listenEgress() error {
-	l, err := net.Listen("tcp", x.cfg.EgressAddr)
+	l, err := net.Listen(network(x.cfg.EgressAddr), x.cfg.EgressAddr)
 	if err != nil {
 		return fmt.Errorf("egress: %w", err)
 	}
@@ -213,12 +216,21 @@ func (x *extension) serveEgress(l net.Listener) {
 
 // serve binds addr and serves it until the process ends.
 func (x *extension) serve(addr string, s *http.Server) error {
-	l, err := net.Listen("tcp", addr)
+	l, err := net.Listen(network(addr), addr)
 	if err != nil {
 		return err
 	}
 	go func() { _ = s.Serve(l) }() // owned by the process: it ends with it
 	return nil
+}
+
+// network is tcp4 for an IPv4 address: the plain tcp first finds out by trial
+// which families the system has.
+func network(addr string) string {
+	if a, err := netip.ParseAddrPort(addr); err == nil && a.Addr().Is4() {
+		return "tcp4"
+	}
+	return "tcp"
 }
 
 // listenTelemetry binds where Lambda's telemetry arrives: on the address that

@@ -41,7 +41,8 @@ func (l *lazySecrets) get() *leak.Set {
 func (l *lazySecrets) scanner(host, place string) detect.Scanner {
 	set, p := l.get(), l.policy()
 	allowed := func(name string) bool { return p.SecretHost(name, host) || signs(name, host, place) }
-	if place == "host" || place == "sni" {
+	switch place {
+	case "host", "sni", "header", "trailer":
 		return set.ScannerFold(allowed) // names have no case
 	}
 	return set.Scanner(allowed)

@@ -207,15 +207,20 @@ func TestSandboxPairsByRequestID(t *testing.T) {
 }
 
 func TestStampNamesOnlyWhatIsCertain(t *testing.T) {
-	s := &proxy.Sandbox{ID: "00112233aabbccdd", Concurrent: true}
+	const id = "00112233aabbccdd"
+	s := &proxy.Sandbox{Identity: func() (string, int) { return id, 3 }, Concurrent: true}
 	s.Open(proxy.Invocation{RequestID: "a", ARN: "arn:a"})
 	one := &record.Record{Kind: record.Connection}
 	s.Stamp(one)
 	s.Open(proxy.Invocation{RequestID: "b", ARN: "arn:b"})
 	two := &record.Record{Kind: record.Connection}
 	s.Stamp(two)
-	if one.RequestID != "a" || one.FunctionARN != "arn:a" || one.SandboxID != s.ID {
+	if one.RequestID != "a" || one.FunctionARN != "arn:a" || one.SandboxID != id || one.Generation != 3 {
 		t.Errorf("one open: %+v", one)
+	}
+	s.Stamp(one) // the pipeline stamps what egress has stamped already
+	if one.RequestID != "a" || len(one.RequestIDs) != 0 {
+		t.Errorf("stamped again: %+v", one)
 	}
 	if two.RequestID != "" || len(two.RequestIDs) != 2 {
 		t.Errorf("two open: %q %q", two.RequestID, two.RequestIDs)

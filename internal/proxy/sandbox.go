@@ -52,9 +52,10 @@ type Counters struct {
 // opens and closes invocations, the event loop adds INVOKE and SHUTDOWN, egress
 // asks who is running. Everything is paired by request id, never by order.
 type Sandbox struct {
-	// ID and Generation are the sandbox's own: see record.Record.
-	ID         string
-	Generation int
+	// Identity says who the sandbox is: 16 hex digits that stay over resets, and
+	// how often it has started; see record.Record. It is asked for each record and
+	// should find out once. nil: nobody.
+	Identity func() (id string, generation int)
 	// Concurrent is set on managed instances: several invocations run at once,
 	// nothing freezes and nothing can be halted.
 	Concurrent bool
@@ -215,11 +216,16 @@ func (s *Sandbox) At() (open []Invocation, phase Phase) {
 }
 
 // Stamp fills in whose record r is: phase, sandbox and, where it is certain, the
-// invocation. What r already says stays.
+// invocation. A record is stamped once: what was true when it began stays.
 func (s *Sandbox) Stamp(r *record.Record) {
+	if r.SandboxID != "" {
+		return
+	}
+	if s.Identity != nil {
+		r.SandboxID, r.Generation = s.Identity()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.SandboxID, r.Generation = s.ID, s.Generation
 	if r.Phase == "" {
 		r.Phase = string(s.phaseLocked())
 	}

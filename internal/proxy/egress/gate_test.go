@@ -74,7 +74,7 @@ func newGate(t testing.TB, text string, change func(*egress.Proxy)) *gate {
 	}
 	g.Proxy = &egress.Proxy{
 		Guard: &proxy.Guard{
-			Sandbox: &proxy.Sandbox{ID: "0123456789abcdef"},
+			Sandbox: &proxy.Sandbox{Identity: func() (string, int) { return "0123456789abcdef", 1 }},
 			Policy:  func() *policy.Policy { return p },
 			Report:  g.report,
 			Scanner: func(host, place string) detect.Scanner {
