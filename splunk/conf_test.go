@@ -19,7 +19,7 @@ func readConf(t *testing.T, app fs.FS, name string) conf {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	c := conf{}
 	var stanza map[string]string
 	lines := bufio.NewScanner(f)

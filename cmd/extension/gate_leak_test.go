@@ -152,7 +152,7 @@ func TestLeakAtEveryMoment(t *testing.T) {
 					failed := out.FunctionError != ""
 					// Attached by HTTPS_PROXY alone, code that acts at import is stopped and
 					// the function may have answered before Lambda hears of it.
-					if !(when == "import" && attach == proxied) && failed != (when != "thread") {
+					if (when != "import" || attach != proxied) && failed != (when != "thread") {
 						t.Errorf("the caller got %q %s", out.FunctionError, out.Payload)
 					}
 					if when == "thread" { // it goes on while other invocations keep the sandbox awake

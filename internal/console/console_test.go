@@ -191,7 +191,7 @@ func TestMadeUpTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.Close()
+	defer func() { _ = a.Close() }()
 	if len(a.HECToken()) != 36 || !strings.Contains(a.URL(), "/?token=") {
 		t.Errorf("token %q, URL %q", a.HECToken(), a.URL())
 	}
@@ -200,7 +200,7 @@ func TestMadeUpTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if resp.StatusCode != 200 {
+	if resp.StatusCode != http.StatusOK {
 		t.Errorf("health is %d", resp.StatusCode)
 	}
 }

@@ -131,7 +131,7 @@ func (s *store) detections(ctx context.Context, f Filter, raw bool) ([]Detection
 	if err != nil {
 		return nil, fmt.Errorf("listing detections: %w", err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // what it has to say, rows.Err says
 	var list []Detection
 	for rows.Next() {
 		d, err := scanDetection(rows.Scan)

@@ -110,7 +110,7 @@ func TestCollectorRoutes(t *testing.T) {
 func TestAuthorization(t *testing.T) {
 	c := start(t, console.Config{})
 	basic := func(token string) string {
-		r, _ := http.NewRequest("GET", "/", nil)
+		r, _ := http.NewRequest(http.MethodGet, "/", nil)
 		r.SetBasicAuth("anybody", token)
 		return r.Header.Get("Authorization")
 	}

@@ -69,7 +69,7 @@ func (s *store) related(ctx context.Context, requestID string) ([]stored, error)
 	if err != nil {
 		return nil, fmt.Errorf("reading invocation %q: %w", requestID, err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // what it has to say, rows.Err says
 	var list []stored
 	for rows.Next() {
 		d, err := scanDetection(rows.Scan)

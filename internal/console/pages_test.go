@@ -248,7 +248,7 @@ func TestMark(t *testing.T) {
 
 func TestLive(t *testing.T) {
 	c := start(t, console.Config{})
-	req, err := http.NewRequestWithContext(t.Context(), "GET", c.HECURL()+"/live", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.HECURL()+"/live", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +281,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	cookie := signIn(t, c)
 	refused := 0
 	for range 40 { // 32 stay open
-		req, err := http.NewRequestWithContext(t.Context(), "GET", c.HECURL()+"/live", nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.HECURL()+"/live", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

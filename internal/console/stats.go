@@ -133,7 +133,7 @@ func (q *query) each(statement string, args []any, scan func(*sql.Rows) error) {
 		q.err = err
 		return
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // what it has to say, rows.Err says
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			q.err = err

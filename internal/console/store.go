@@ -135,7 +135,7 @@ func (s *store) recount(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // what it has to say, rows.Err says
 	for rows.Next() {
 		var kind string
 		var n int
@@ -192,12 +192,12 @@ func insert(ctx context.Context, tx *sql.Tx, rows []row, counts *Counts) error {
 	if err != nil {
 		return err
 	}
-	defer meta.Close()
+	defer func() { _ = meta.Close() }() // a statement has nothing to lose
 	body, err := tx.PrepareContext(ctx, "INSERT INTO bodies (seq, event, fields) VALUES (last_insert_rowid(), ?, ?)")
 	if err != nil {
 		return err
 	}
-	defer body.Close()
+	defer func() { _ = body.Close() }() // a statement has nothing to lose
 	for i := range rows {
 		r := &rows[i]
 		result, err := meta.ExecContext(ctx, r.values()...)
@@ -246,7 +246,7 @@ func removeOldest(ctx context.Context, tx *sql.Tx, n int, counts *Counts) error 
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // what it has to say, rows.Err says
 	var last int64
 	for rows.Next() {
 		var seq, size int64

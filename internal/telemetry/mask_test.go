@@ -138,7 +138,7 @@ func FuzzMask(f *testing.F) {
 	f.Add([]byte(`{"pin":12345}`), "234")
 	f.Fuzz(func(t *testing.T, event []byte, secret string) {
 		if len(secret) < 3 || strings.Contains(masked, secret) {
-			t.Skip()
+			return
 		}
 		r := &record.Record{Kind: record.Leak}
 		r.SetEvent(event, &detect.Finding{Path: "a.b[0]", End: len(event)})

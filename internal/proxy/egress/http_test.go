@@ -92,7 +92,7 @@ func TestUnverifiable(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	bypassed := g.dial("CONNECT third.test:443 HTTP/1.1\r\n\r\n")
-	if resp, err := http.ReadResponse(bufio.NewReader(bypassed), nil); err != nil || resp.StatusCode != 403 {
+	if resp, err := http.ReadResponse(bufio.NewReader(bypassed), nil); err != nil || resp.StatusCode != http.StatusForbidden {
 		t.Errorf("response %v, %v", resp, err)
 	}
 }
@@ -105,10 +105,10 @@ func TestFronting(t *testing.T) {
 			g := newGate(t, "mode: enforce\negress:"+hosts+inspecting+"\n  rules: [{deny: other.test}]", nil)
 			w := new(witness)
 			s := way.server(t, w)
-			r, _ := http.NewRequestWithContext(t.Context(), "GET", s.url("api.test", "/"), nil)
+			r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url("api.test", "/"), nil)
 			r.Host = "other.test"
 			resp, err := way.client(g).Do(r)
-			if err != nil || resp.StatusCode != 403 {
+			if err != nil || resp.StatusCode != http.StatusForbidden {
 				t.Errorf("response %v, %v", resp, err)
 			}
 			if saw, n := w.saw(); n > 0 {
@@ -207,7 +207,7 @@ func trailers(t *testing.T, c *http.Client, url string) {
 // stream wants each event before the server may go on.
 func stream(t *testing.T, c *http.Client, url string) {
 	in, out := io.Pipe()
-	r, err := http.NewRequestWithContext(t.Context(), "POST", url, in)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func hints(t *testing.T, c *http.Client, url string) {
 		early = fmt.Sprint(code, h.Get("Link"))
 		return nil
 	}})
-	r, _ := http.NewRequestWithContext(ctx, "GET", url, nil)
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	resp, err := c.Do(r)
 	if err != nil || early != "103</a.css>" || resp.Header.Get("X-Final") != "1" {
 		t.Errorf("early %q, response %v, %v", early, resp, err)
@@ -281,12 +281,12 @@ func torn(t *testing.T, c *http.Client, url string) {
 func expect(t *testing.T, c *http.Client, url string) {
 	var read atomic.Bool
 	body := readFunc(func(p []byte) (int, error) { read.Store(true); return len(p), nil })
-	r, _ := http.NewRequestWithContext(t.Context(), "POST", url, io.LimitReader(body, 1<<20))
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, url, io.LimitReader(body, 1<<20))
 	r.ContentLength = 1 << 20
 	r.Header.Set("Expect", "100-continue")
 	c.Transport.(*http.Transport).ExpectContinueTimeout = time.Minute
 	resp, err := c.Do(r)
-	if err != nil || resp.StatusCode != 413 || read.Load() && resp.ProtoMajor == 1 {
+	if err != nil || resp.StatusCode != http.StatusRequestEntityTooLarge || read.Load() && resp.ProtoMajor == 1 {
 		t.Errorf("response %v, %v; body asked for: %v", resp, err, read.Load())
 	}
 }
@@ -296,7 +296,7 @@ type readFunc func([]byte) (int, error)
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
 func headers(t *testing.T, c *http.Client, url string) {
-	r, _ := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	r.Header = http.Header{
 		"User-Agent": {""}, "X-Two": {"a", "b"}, "Te": {"trailers"},
 		"Proxy-Authorization": {"Basic eDp5"}, "Proxy-Connection": {"keep-alive"},
@@ -359,7 +359,7 @@ func TestPlainHosts(t *testing.T) {
 	for i := range 24 {
 		fmt.Fprintf(c, "GET http://h%d.test:%s/ HTTP/1.1\r\nHost: x\r\n\r\n", i%12, s.port)
 		resp, err := http.ReadResponse(r, nil)
-		if err != nil || resp.StatusCode != 200 {
+		if err != nil || resp.StatusCode != http.StatusOK {
 			t.Fatalf("response %v, %v", resp, err)
 		}
 		_, _ = io.Copy(io.Discard, resp.Body)
@@ -453,7 +453,7 @@ func TestCustomersProxy(t *testing.T) {
 	var asked []string
 	front := newPlainServer(t, func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.Method+" "+r.Header.Get("Proxy-Authorization"))
-		if r.Method == "CONNECT" && strings.HasPrefix(r.Host, "locked.") {
+		if r.Method == http.MethodConnect && strings.HasPrefix(r.Host, "locked.") {
 			w.WriteHeader(http.StatusProxyAuthRequired)
 			return
 		}
@@ -487,7 +487,7 @@ func TestCustomersProxy(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 		resp := g.dial("CONNECT 169.254.169.254:80 HTTP/1.1\r\n\r\n")
-		if r, err := http.ReadResponse(bufio.NewReader(resp), nil); err != nil || r.StatusCode != 403 {
+		if r, err := http.ReadResponse(bufio.NewReader(resp), nil); err != nil || r.StatusCode != http.StatusForbidden {
 			t.Errorf("metadata through the proxy: %v, %v", r, err)
 		}
 	}
@@ -553,7 +553,7 @@ func TestRecovered(t *testing.T) {
 				t.Errorf("%d panics were counted, want 1", n)
 			}
 			resp, err = c.Post(s.url("api.test", "/"), "text/plain", strings.NewReader("x"))
-			if err != nil || resp.StatusCode != 200 {
+			if err != nil || resp.StatusCode != http.StatusOK {
 				t.Errorf("after that: %v, %v", resp, err)
 			}
 		})

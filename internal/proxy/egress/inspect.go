@@ -35,13 +35,7 @@ func (f *flow) inspect(c, upstream net.Conn, h hello) {
 		return
 	}
 	proto := up.ConnectionState().NegotiatedProtocol
-	f.mu.Lock()
-	f.first = up
-	f.mu.Unlock()
-	f.alpn = nil
-	if proto != "" {
-		f.alpn = []string{proto}
-	}
+	f.settle(up, proto)
 	under := &plainside{Conn: c, f: f, read: h.raw}
 	down, err := f.impersonate(under)
 	if err != nil {
@@ -63,7 +57,7 @@ func (f *flow) inspect(c, upstream net.Conn, h hello) {
 func (f *flow) settle(up *tls.Conn, proto string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.first = up
+	f.first, f.alpn = up, nil
 	if proto != "" {
 		f.alpn = []string{proto}
 	}

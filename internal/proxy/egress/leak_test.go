@@ -105,7 +105,7 @@ func leaks(t *testing.T, way way, mode, place string, change func(*http.Request)
 	g := newGate(t, "mode: "+mode+"\negress:"+hosts+inspecting, nil)
 	w := new(witness)
 	s := way.server(t, w)
-	r, err := http.NewRequestWithContext(t.Context(), "POST", s.url("api.test", "/"), nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url("api.test", "/"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,12 +124,12 @@ func leaks(t *testing.T, way way, mode, place string, change func(*http.Request)
 	conn := g.await(record.Connection, 1)[0]
 	saw, n := w.saw()
 	if mode == "monitor" {
-		if err != nil || resp.StatusCode != 200 || n != 1 || found.WouldAction != "blocked" || conn.Action != "allowed" {
+		if err != nil || resp.StatusCode != http.StatusOK || n != 1 || found.WouldAction != "blocked" || conn.Action != "allowed" {
 			t.Errorf("response %v, error %v, %d requests, would %q, connection %q", resp, err, n, found.WouldAction, conn.Action)
 		}
 		return
 	}
-	if err == nil && resp.StatusCode != 403 {
+	if err == nil && resp.StatusCode != http.StatusForbidden {
 		t.Errorf("status %s", resp.Status)
 	}
 	if err == nil && resp.Header.Get("X-Gatehouse-Incident") != found.ID {
@@ -198,7 +198,7 @@ func upgrader(got *bytes.Buffer, done chan struct{}) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		defer close(done)
 		if r.Header.Get("Upgrade") != "test" {
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
 		c, rw, err := http.NewResponseController(w).Hijack()
@@ -213,7 +213,7 @@ func upgrader(got *bytes.Buffer, done chan struct{}) http.HandlerFunc {
 
 func upgrade(t *testing.T, c *http.Client, url string) io.ReadWriteCloser {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func upgrade(t *testing.T, c *http.Client, url string) io.ReadWriteCloser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.StatusCode != 101 || resp.Header.Get("X-More") != "1" {
+	if resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("X-More") != "1" {
 		t.Fatalf("status %s, headers %v", resp.Status, resp.Header)
 	}
 	stream := resp.Body.(io.ReadWriteCloser)

@@ -129,14 +129,14 @@ func (g *guarded) Close() error { return g.src.Close() }
 func (g *guarded) drain(limit int64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.err == io.EOF {
+	if errors.Is(g.err, io.EOF) {
 		return true
 	}
 	if g.err == nil {
 		g.buf, g.cleared, g.err = nil, 0, errEnded
 	}
 	_, err := io.CopyN(io.Discard, g.src, limit)
-	return err == io.EOF
+	return errors.Is(err, io.EOF)
 }
 
 func (g *guarded) Read(p []byte) (n int, err error) {

@@ -84,8 +84,8 @@ func TestConnectForms(t *testing.T) {
 			request := fmt.Sprintf(test.request, echo)
 			c := g.dial(request)
 			r := bufio.NewReader(c)
-			resp, err := http.ReadResponse(r, &http.Request{Method: "CONNECT"})
-			if err != nil || resp.StatusCode != 200 {
+			resp, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect})
+			if err != nil || resp.StatusCode != http.StatusOK {
 				t.Fatalf("response %v, error %v", resp, err)
 			}
 			if want := request[strings.Index(request, "HTTP/"):][:8]; resp.Proto != want {
@@ -163,7 +163,7 @@ func TestRefusals(t *testing.T) {
 				p.Guard.Own = []string{own.Addr().String()}
 			})
 			c := g.dial("CONNECT " + test.target + " HTTP/1.1\r\nHost: x\r\n\r\n")
-			resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: "CONNECT"})
+			resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: http.MethodConnect})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -410,7 +410,7 @@ func TestTooMany(t *testing.T) {
 	g.tunnel("api.test:" + echo)
 	second := g.tunnel("api.test:" + echo)
 	c := g.dial("CONNECT api.test:" + echo + " HTTP/1.1\r\n\r\n")
-	if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || resp.StatusCode != 503 {
+	if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("response %v, error %v", resp, err)
 	}
 	if n := g.Active(); n != 2 {

@@ -128,7 +128,7 @@ func TestBenignEventArrivesByteForByte(t *testing.T) {
 		if body != event {
 			t.Errorf("event of %d bytes arrived as %d bytes", len(event), len(body))
 		}
-		if got := res.Header.Get("X-New-Header"); got != "kept" || res.StatusCode != 200 {
+		if got := res.Header.Get("X-New-Header"); got != "kept" || res.StatusCode != http.StatusOK {
 			t.Errorf("status %d, header %q, want 200 and kept", res.StatusCode, got)
 		}
 	}
