@@ -122,17 +122,14 @@ var Sources = []detect.Source{
 	{Name: "direct", Form: detect.FormError},
 }
 
-// httpTrusted are the parts of an HTTP event that AWS or the client's software
-// fills with text that looks odd by its own grammar.
+// httpTrusted are the parts of an HTTP event that AWS alone fills. No header is
+// among them: a client sends whatever it likes as Accept-Language, Via or
+// X-Amzn-Trace-Id, and functions put those into SQL too. Nor is an authorizer's
+// ARN, which ends in the path that was asked for.
 var httpTrusted = []string{
-	"headers.accept*", "multiValueHeaders.accept*[]",
-	"headers.sec-ch-ua*", "multiValueHeaders.sec-ch-ua*[]",
-	"headers.via", "multiValueHeaders.via[]",
-	"headers.x-amz-cf-id", "multiValueHeaders.x-amz-cf-id[]",
-	"headers.x-amzn-trace-id", "multiValueHeaders.x-amzn-trace-id[]",
 	"requestContext.protocol", "requestContext.requestId", "requestContext.extendedRequestId",
 	"requestContext.connectionId", "requestContext.messageId", "requestContext.requestTime",
-	"requestContext.elb.targetGroupArn", "methodArn", "routeArn",
+	"requestContext.elb.targetGroupArn",
 }
 
 // sourceOf recognises where event comes from.

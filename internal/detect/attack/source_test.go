@@ -3,6 +3,7 @@ package attack_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,6 +93,45 @@ func TestSourceIsRecognised(t *testing.T) {
 			t.Errorf("Source(%.60q) = %q, want %q", tt.event, got, tt.want)
 		}
 	}
+}
+
+// What a client can fill is judged, whatever its name says.
+func TestHeadersAreJudged(t *testing.T) {
+	for _, name := range []string{
+		"Accept", "Accept-Language", "accept-anything", "Sec-CH-UA", "Via", "X-Amz-Cf-Id", "X-Amzn-Trace-Id", "User-Agent", "Cookie",
+	} {
+		for _, benign := range []string{
+			"*/*", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", "en-US,en;q=0.9,*;q=0.1",
+			`" Not A;Brand";v="99", "Chromium";v="101"`, `"Not)A;Brand";v="8", "(Not(A:Brand";v="8"`, "?0",
+			"1.1 08f323deadbeefa7af34d5feb414ce27.cloudfront.net (CloudFront)", "cDehVQoZnx43VYQb9j2-nvCh-9z396Uhbp027Y2JvkCPNLmGJHqlaA==",
+			"Self=1-67891234-12456789abcdef012345678;Root=1-67891233-abcdef012345678912345678",
+		} {
+			if r := inspect(t, withHeader(t, name, benign)); len(r.Findings) > 0 {
+				t.Errorf("%s: %s: %+v", name, benign, r.Findings)
+			}
+		}
+		if r := inspect(t, withHeader(t, name, "en' UNION SELECT password FROM users -- ")); len(r.Findings) != 2 {
+			t.Errorf("%s: %d findings, want one in each list of headers", name, len(r.Findings))
+		}
+	}
+}
+
+// withHeader is an event of API Gateway with one more header.
+func withHeader(t *testing.T, name, value string) []byte {
+	t.Helper()
+	v, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	event := golden(t, "apigateway-rest", "all is well")
+	for list, text := range map[string]string{"headers": string(v), "multiValueHeaders": "[" + string(v) + "]"} {
+		old := []byte(`"` + list + `": {`)
+		if !bytes.Contains(event, old) {
+			t.Fatalf("the golden event has no %s", list)
+		}
+		event = bytes.Replace(event, old, []byte(`"`+list+`": {"`+name+`": `+text+","), 1)
+	}
+	return event
 }
 
 func TestTrustedPathsAreNotJudged(t *testing.T) {
