@@ -120,7 +120,7 @@ func TestBadInputArrivesByteForByte(t *testing.T) {
 	}{
 		{"fine", `{"Message":"fine"}`, ""},
 		{"malformed", `{"Message": "cut`, "malformed"},
-		{"not JSON", `plain words`, ""},
+		{"not JSON", `plain words`, "not-json"},
 		{"6 MB", `{"Message":"` + strings.Repeat("word ", 1_200_000) + `"}`, ""},
 		{"10,000 deep", deep, "depth"},
 		{"not UTF-8", "{\"Message\":\"\xff\xfe\xfa\"}", "not-utf8"},
@@ -135,9 +135,31 @@ func TestBadInputArrivesByteForByte(t *testing.T) {
 			}
 		}
 		g.stop(t)
-		if got := g.kinds(record.Invocation); got != len(tests) {
-			t.Errorf("%s: %d summaries of %d invocations", attach, got, len(tests))
+		summaries := g.records(t, record.Invocation)
+		if len(summaries) != len(tests) {
+			t.Fatalf("%s: %d summaries of %d invocations", attach, len(summaries), len(tests))
 		}
+		for i, tt := range tests {
+			if attach == wrapper {
+				expectReceipt(t, tt.name, tt.gap, len(tt.event), summaries[i].Receipt)
+			}
+		}
+	}
+}
+
+// expectReceipt checks that a receipt says what could not be inspected.
+func expectReceipt(t *testing.T, name, gap string, size int, r *record.Receipt) {
+	t.Helper()
+	if r == nil || r.Bytes != size || r.Exhausted {
+		t.Errorf("%s: receipt %+v of an event of %d bytes", name, r, size)
+		return
+	}
+	var reasons []string
+	for _, g := range r.Gaps {
+		reasons = append(reasons, g.Reason)
+	}
+	if got := strings.Join(reasons, " "); got != gap {
+		t.Errorf("%s: the receipt's gaps are %q, want %q", name, got, gap)
 	}
 }
 

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -60,6 +63,7 @@ type setup struct {
 type gate struct {
 	*emulator.Lambda
 	console *console.Console
+	db      string // the console's
 	env     map[string]string
 
 	mu    sync.Mutex
@@ -74,7 +78,8 @@ func start(t *testing.T, program string, s setup) *gate {
 		t.Fatal(err)
 	}
 	g := new(gate)
-	if g.console, err = console.Open(t.Context(), console.Config{Addr: "127.0.0.1:0"}); err != nil {
+	g.db = filepath.Join(t.TempDir(), "console.db")
+	if g.console, err = console.Open(t.Context(), console.Config{Addr: "127.0.0.1:0", Path: g.db}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = g.console.Close() })
@@ -167,6 +172,33 @@ func eventually(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("never: %s", what)
 		}
 	}
+}
+
+// records returns what the console has of a kind, in the order of arrival.
+func (g *gate) records(t *testing.T, k record.Kind) (list []record.Record) {
+	t.Helper()
+	db, err := sql.Open("sqlite", g.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	rows, err := db.Query(`SELECT event FROM records JOIN bodies USING (seq) WHERE kind = ? ORDER BY seq`, string(k))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var text []byte
+		var r record.Record
+		if err := errors.Join(rows.Scan(&text), json.Unmarshal(text, &r)); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, r)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 // kinds counts what the console has of a kind.
