@@ -10,7 +10,6 @@ import (
 
 	"gatehouse/internal/detect"
 	"gatehouse/internal/proxy"
-	"gatehouse/internal/record"
 )
 
 // next gives the runtime its next event: the first one that the Guard lets
@@ -27,8 +26,7 @@ func (r *Relay) next(w http.ResponseWriter, req *http.Request) {
 		if err != nil {
 			return // the runtime has gone; there is nobody to tell
 		}
-		if res.StatusCode != http.StatusOK || r.off() {
-			r.hand(res.Header.Get(headerRequestID))
+		if res.StatusCode != http.StatusOK {
 			reply(w, res)
 			return
 		}
@@ -86,28 +84,22 @@ func (r *Relay) await(req *http.Request) (*http.Response, error) {
 // whether the runtime has its event (or has gone).
 func (r *Relay) judge(w http.ResponseWriter, req *http.Request, res *http.Response) bool {
 	inv := invocation(res.Header)
-	if r.Guard.Engine == nil { // nothing to judge it with, so no reason to hold it
-		inv.BytesIn = max(res.ContentLength, 0)
-		r.Guard.Sandbox.Open(inv)
-		r.hand(inv.RequestID)
-		reply(w, res)
-		return true
+	concurrent := r.Guard.Sandbox.Concurrent
+	size := max(0, res.ContentLength)
+	if held := r.inspecting.Add(size); concurrent && held > maxInspecting {
+		r.inspecting.Add(-size)
+		return r.unseen(w, req, res, inv)
 	}
-	if held := r.inspecting.Add(res.ContentLength); r.Guard.Sandbox.Concurrent && held > maxInspecting {
-		r.inspecting.Add(-res.ContentLength)
-		inv.Receipt = &record.Receipt{Bytes: int(res.ContentLength), Gaps: []detect.Gap{{Reason: "memory", Bytes: int(res.ContentLength)}}}
-		r.Guard.Sandbox.Open(inv)
-		reply(w, res) // fail-open: counted in the receipt
-		return true
-	}
-	defer r.inspecting.Add(-res.ContentLength)
-
+	defer r.inspecting.Add(-size)
 	event, err := readEvent(res)
 	if err != nil {
 		panic(http.ErrAbortHandler) // the same cut that the runtime would have seen
 	}
-	inv.Event, inv.BytesIn = event, int64(len(event))
-	r.Guard.Sandbox.Open(inv)
+	inv.BytesIn = int64(len(event))
+	if !concurrent {
+		inv.Event = event
+	}
+	r.Guard.Sandbox.Begin(inv)
 	if r.Guard.Sandbox.Halted() {
 		<-req.Context().Done() // the halt answers it and takes us down
 		return true
@@ -115,8 +107,15 @@ func (r *Relay) judge(w http.ResponseWriter, req *http.Request, res *http.Respon
 	v := r.Guard.Decide(&detect.Observation{
 		Kind: detect.KindEvent, RequestID: inv.RequestID, Event: event, Stop: stopAt(inv.Deadline),
 	})
-	if v.Action.Blocks() && r.refuse(req.Context(), inv.RequestID, event, v) {
-		return false
+	if v.Action.Blocks() {
+		if r.refuse(req.Context(), inv.RequestID, event, v) {
+			return false
+		}
+		if r.Guard.FailClosed { // fail-closed, asked for: its time-out ends it
+			<-req.Context().Done()
+			return true
+		}
+		r.notRefused(inv.RequestID, len(event)) // fail-open
 	}
 	r.hand(inv.RequestID)
 	head(w, res)
@@ -124,8 +123,24 @@ func (r *Relay) judge(w http.ResponseWriter, req *http.Request, res *http.Respon
 	return true
 }
 
+// unseen hands an event on that there is no room to inspect, or answers it where
+// that is what a failure asks for. It reports what judge does.
+func (r *Relay) unseen(w http.ResponseWriter, req *http.Request, res *http.Response, inv proxy.Invocation) bool {
+	inv.BytesIn = res.ContentLength
+	r.Guard.Sandbox.Begin(inv)
+	v := r.Guard.Unseen(inv.RequestID, int(res.ContentLength), "memory")
+	if v.Action.Blocks() {
+		_ = res.Body.Close() // unread: the connection is not used again
+		if r.refuse(req.Context(), inv.RequestID, nil, v) {
+			return false
+		}
+		panic(http.ErrAbortHandler) // neither answered nor there: the same cut as without us
+	}
+	reply(w, res) // fail-open: the receipt says so
+	return true
+}
+
 // refuse answers an event for the function, and reports whether Lambda took it.
-// Where it did not, the event must not be swallowed: it is handed on.
 func (r *Relay) refuse(ctx context.Context, id string, event []byte, v proxy.Verdict) bool {
 	if err := r.post(ctx, id, refusal(event, v)); err != nil {
 		return false
@@ -134,6 +149,15 @@ func (r *Relay) refuse(ctx context.Context, id string, event []byte, v proxy.Ver
 	r.Guard.Finish(id, "refused")
 	r.done(id)
 	return true
+}
+
+// notRefused notes that the function gets an event that was to be refused.
+func (r *Relay) notRefused(id string, size int) {
+	r.Guard.Sandbox.Update(id, func(inv *proxy.Invocation) {
+		if inv.Receipt != nil {
+			inv.Receipt.Gaps = append(inv.Receipt.Gaps, detect.Gap{Reason: "not-refused", Bytes: size})
+		}
+	})
 }
 
 // readEvent reads the whole event: into one buffer of the right size where it

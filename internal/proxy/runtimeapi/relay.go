@@ -29,7 +29,7 @@ const (
 	// managed instance; what is beyond it passes uninspected and is counted.
 	maxInspecting = 32 << 20
 	// copySize is the size of the buffers that bodies are copied with.
-	copySize = 64 << 10
+	copySize = 128 << 10
 )
 
 // Relay is the HTTP handler that the runtime takes for the Runtime API. Its
@@ -39,13 +39,13 @@ type Relay struct {
 	Upstream string
 	// Guard judges events and knows the sandbox.
 	Guard *proxy.Guard
-	// Off passes everything and looks at nothing (GATEHOUSE=off).
-	Off func() bool
 	// Done, when set, is told which invocation is over: the runtime came for the
-	// next event, a refused one was answered, or the runtime holds no connection
-	// any more, which is how its end shows where Lambda does not tell. It may be
-	// told more than once.
+	// next event, or a refused one was answered. It may be told more than once.
 	Done func(requestID string)
+	// Gone, when set, is told of an invocation whose runtime holds no connection
+	// any more: how its end shows where Lambda does not tell. A runtime that makes
+	// a connection for each request is gone for a while, and comes back.
+	Gone func(requestID string)
 
 	transport  http.Transport
 	once       sync.Once
@@ -72,8 +72,8 @@ func (r *Relay) connState(_ net.Conn, state http.ConnState) {
 	case http.StateNew:
 		r.conns.Add(1)
 	case http.StateClosed, http.StateHijacked:
-		if id := r.handed.Load(); r.conns.Add(-1) == 0 && id != nil {
-			r.done(*id)
+		if id := r.handed.Load(); r.conns.Add(-1) == 0 && id != nil && r.Gone != nil {
+			r.Gone(*id)
 		}
 	}
 }
@@ -115,14 +115,11 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// off reports whether events are relayed unseen.
-func (r *Relay) off() bool { return r.Off != nil && r.Off() }
-
 // pass relays a request that is no business of ours.
 func (r *Relay) pass(w http.ResponseWriter, req *http.Request) {
 	res, err := r.up(outgoing(req, r.Upstream))
 	if err != nil {
-		unreachable(w, req, err)
+		unreachable(w, req)
 		return
 	}
 	reply(w, res)
@@ -130,14 +127,13 @@ func (r *Relay) pass(w http.ResponseWriter, req *http.Request) {
 
 // unreachable answers for a Runtime API that does not. The runtime takes any
 // status but 2xx for a failure, which is what it is.
-func unreachable(w http.ResponseWriter, req *http.Request, err error) {
+func unreachable(w http.ResponseWriter, req *http.Request) {
 	if req.Context().Err() != nil {
 		return // the runtime has gone
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusBadGateway)
 	_, _ = io.WriteString(w, `{"errorMessage":"the runtime api cannot be reached","errorType":"Gatehouse.Unreachable"}`)
-	_ = err // told to the runtime without detail: it prints what it gets
 }
 
 // answer relays what the function made of an event. Once the sandbox is halted,
@@ -158,11 +154,14 @@ func (r *Relay) answer(w http.ResponseWriter, req *http.Request, id, kind string
 			swallow(w, req)
 			return
 		}
-		unreachable(w, req, err)
+		unreachable(w, req)
 		return
 	}
-	if res.StatusCode == http.StatusAccepted {
+	switch {
+	case res.StatusCode == http.StatusAccepted:
 		r.answered(id, kind, body)
+	case res.StatusCode == http.StatusGone && r.Guard.Sandbox.Concurrent:
+		r.Guard.Finish(id, "timeout") // too late: the caller has been told
 	}
 	reply(w, res)
 }
@@ -188,9 +187,9 @@ func swallow(w http.ResponseWriter, req *http.Request) {
 	_, _ = io.WriteString(w, `{"status":"OK"}`+"\n")
 }
 
-// FailOpen tells Lambda that every invocation that is still unanswered failed,
+// FailUnanswered tells Lambda that every invocation that is still unanswered failed,
 // because of v. It is the second step of a halt.
-func (r *Relay) FailOpen(ctx context.Context, v proxy.Verdict) error {
+func (r *Relay) FailUnanswered(ctx context.Context, v proxy.Verdict) error {
 	open, _ := r.Guard.Sandbox.At()
 	var errs []error
 	for _, inv := range open {

@@ -3,11 +3,14 @@ package runtimeapi_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +44,8 @@ type lambda struct {
 	answers []string // "id kind errortype body"
 	seen    []*http.Request
 	bodies  []string
+	id      string // of every event; "" numbers them
+	refuse  int    // status for answers; 0: they are taken
 }
 
 func (l *lambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -51,7 +56,7 @@ func (l *lambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasSuffix(r.URL.Path, "/next") && len(l.events) > 0 {
 		e := l.events[0]
 		l.events = l.events[1:]
-		w.Header().Set("Lambda-Runtime-Aws-Request-Id", fmt.Sprintf("id-%d", len(l.seen)))
+		w.Header().Set("Lambda-Runtime-Aws-Request-Id", cmp.Or(l.id, fmt.Sprintf("id-%d", len(l.seen))))
 		w.Header().Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(time.Now().Add(time.Minute).UnixMilli()))
 		w.Header().Set("X-New-Header", "kept")
 		w.Header().Set("Content-Type", "application/json")
@@ -60,6 +65,10 @@ func (l *lambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	part := strings.Split(r.URL.Path, "/")
 	if kind := part[len(part)-1]; kind == "response" || kind == "error" {
+		if l.refuse != 0 {
+			w.WriteHeader(l.refuse)
+			return
+		}
 		errorType := r.Header.Get("Lambda-Runtime-Function-Error-Type") + r.Trailer.Get("Lambda-Runtime-Function-Error-Type")
 		l.answers = append(l.answers, fmt.Sprintf("%s %s %s", kind, errorType, body))
 		w.WriteHeader(http.StatusAccepted)
@@ -195,6 +204,145 @@ func TestPanicWhileInspectingFailsOpen(t *testing.T) {
 	if got := f.guard.Recovered(); got != 1 {
 		t.Errorf("Recovered() = %d, want 1", got)
 	}
+	f.guard.Finish("id-1", "success")
+	if r := f.records[0]; r.Receipt == nil || r.Receipt.Inspected || r.Receipt.Gaps[0].Reason != "panic" {
+		t.Errorf("the receipt does not say so: %+v", r.Receipt)
+	}
+}
+
+func TestPanicWhileInspectingFailsClosedWhereAsked(t *testing.T) {
+	f := start(t, policy.Enforce, detect.FormError, `PANIC`, `fine`)
+	f.guard.FailClosed = true
+	if _, body := f.get(t, nextPath); body != `fine` {
+		t.Errorf("the function got %q", body)
+	}
+	if r := f.records[0]; r.Kind != record.Attack || r.SignatureID != "gatehouse.broken" || r.Action != "blocked" || !strings.Contains(f.lambda.answers[0], r.ID) {
+		t.Errorf("record %+v, answer %q", r, f.lambda.answers)
+	}
+}
+
+// A retry of Lambda's own has the request id of the first try, in the same
+// sandbox.
+func TestRetriedInvocationIsOneMore(t *testing.T) {
+	f := start(t, policy.Enforce, detect.FormError, `{}`, `{"a":1}`)
+	f.lambda.id = "again"
+	f.get(t, nextPath)
+	f.get(t, nextPath)
+	f.guard.Sandbox.Open(proxy.Invocation{RequestID: "again", ARN: "arn"}) // INVOKE
+	if open, phase := f.guard.Sandbox.At(); len(open) != 1 || open[0].BytesIn != 7 || phase != proxy.Invoke {
+		t.Errorf("open %+v, phase %s", open, phase)
+	}
+	f.guard.Finish("again", "success")
+	if len(f.records) != 2 {
+		t.Errorf("%d summaries, want 2", len(f.records))
+	}
+}
+
+func TestRefusalThatLambdaDoesNotTake(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		f := start(t, policy.Enforce, detect.FormError, `ATTACK`)
+		f.guard.FailClosed, f.lambda.refuse = closed, http.StatusGone
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url+nextPath, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if (err != nil) != closed {
+			t.Fatalf("closed %v: %v", closed, err)
+		}
+		if closed {
+			continue
+		}
+		body, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		f.guard.Finish("id-1", "success")
+		gaps := f.records[len(f.records)-1].Receipt.Gaps
+		if string(body) != `ATTACK` || len(gaps) != 1 || gaps[0].Reason != "not-refused" {
+			t.Errorf("the function got %q, the receipt says %+v", body, gaps)
+		}
+	}
+}
+
+// The events that wait for inspection on a managed instance are bounded: what is
+// beyond passes, and its receipt says so, or is refused where that is asked for.
+func TestManagedInstanceBoundsWhatWaits(t *testing.T) {
+	const workers = 8
+	big := strings.Repeat("x", 6<<20)
+	for _, closed := range []bool{false, true} {
+		f := start(t, policy.Enforce, detect.FormError, slices.Repeat([]string{big}, workers)...)
+		f.guard.Sandbox.Concurrent, f.guard.FailClosed = true, closed
+		release := make(chan struct{})
+		f.guard.Engine = slow{engine{}, release}
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				if res, err := http.Get(f.url + nextPath); err == nil {
+					_, _ = io.Copy(io.Discard, res.Body)
+					_ = res.Body.Close()
+				}
+			})
+		}
+		for unseen := 0; unseen < workers-5; time.Sleep(time.Millisecond) { // 5 of 6 MiB fit
+			unseen = 0
+			open, _ := f.guard.Sandbox.At()
+			for _, inv := range open {
+				if inv.Event != nil {
+					t.Error("the event is kept")
+				}
+				if inv.Receipt != nil && inv.Receipt.Gaps[0].Reason == "memory" {
+					unseen++
+				}
+			}
+			if closed {
+				f.mu.Lock()
+				for _, r := range f.records {
+					if r.SignatureID == "gatehouse.unseen" {
+						unseen++
+					}
+				}
+				f.mu.Unlock()
+			}
+			if t.Context().Err() != nil {
+				t.Fatalf("closed %v: %d events passed unseen", closed, unseen)
+			}
+		}
+		close(release)
+		wg.Wait()
+	}
+}
+
+// slow inspects when it is let.
+type slow struct {
+	engine
+	release chan struct{}
+}
+
+func (s slow) Inspect(event []byte, source *detect.Source, r *detect.Result, stop func() bool) {
+	<-s.release
+	s.engine.Inspect(event, source, r, stop)
+}
+
+// A managed instance outlives a time-out. Its invocation must not stay open.
+func TestManagedInstanceClosesWhatIsLate(t *testing.T) {
+	f := start(t, policy.Enforce, detect.FormError, `{}`)
+	f.guard.Sandbox.Concurrent, f.lambda.refuse = true, http.StatusGone
+	f.get(t, nextPath)
+	res, err := http.Post(f.url+"/2018-06-01/runtime/invocation/id-1/response", "application/json", strings.NewReader(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusGone || len(f.records) != 1 || f.records[0].Status != "timeout" {
+		t.Errorf("status %d, records %+v", res.StatusCode, f.records)
+	}
+	f.guard.Sandbox.Begin(proxy.Invocation{RequestID: "b", Deadline: time.Unix(100, 0)})
+	f.guard.FinishOverdue(time.Unix(99, 0))
+	f.guard.FinishOverdue(time.Unix(101, 0))
+	if len(f.records) != 2 || f.records[1].Status != "timeout" {
+		t.Errorf("records %+v", f.records)
+	}
 }
 
 func TestUnknownPathsPassUnchanged(t *testing.T) {
@@ -244,7 +392,7 @@ func TestHaltSwallowsTheAnswer(t *testing.T) {
 	f := start(t, policy.Enforce, detect.FormError, `{}`)
 	f.get(t, nextPath)
 	f.guard.Sandbox.Halt()
-	if err := f.relay.FailOpen(t.Context(), proxy.Verdict{Rule: "leak.own-secret", Incident: "01X"}); err != nil {
+	if err := f.relay.FailUnanswered(t.Context(), proxy.Verdict{Rule: "leak.own-secret", Incident: "01X"}); err != nil {
 		t.Fatal(err)
 	}
 	res, err := http.Post(f.url+"/2018-06-01/runtime/invocation/id-1/response", "application/json", strings.NewReader(`"late"`))
