@@ -18,35 +18,57 @@ import (
 type runFolder string
 
 // openRunFolder takes dir into use. The ready file of an earlier start goes
-// first of all: the wrapper must not find what no longer holds.
+// first of all: the wrapper must not find what no longer holds. Whatever else the
+// function left there is put right and no reason to stop, or the function could
+// have the next start of its sandbox go on without us.
 func openRunFolder(dir string) (runFolder, error) {
 	f := runFolder(dir)
-	if err := f.unready(); err != nil {
-		return f, err
+	if err := takeBack(dir); err != nil {
+		return f, fmt.Errorf("run folder: %w", err)
+	}
+	return f, f.unready()
+}
+
+// takeBack makes a folder of ours with mode 0700 of whatever dir is.
+func takeBack(dir string) error {
+	info, err := os.Lstat(dir)
+	if err == nil && !info.IsDir() {
+		err = os.Remove(dir) // a link, not what it leads to
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return f, fmt.Errorf("run folder: %w", err)
+		return err
 	}
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return f, fmt.Errorf("run folder: %w", err)
+	if info, err = os.Lstat(dir); err != nil {
+		return err
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
-	if !info.IsDir() || info.Mode().Perm() != 0o700 || !ok || int(owner.Uid) != os.Getuid() {
-		return f, fmt.Errorf("run folder %q: is not a folder of ours with mode 0700", dir)
+	if !info.IsDir() || !ok || int(owner.Uid) != os.Getuid() {
+		return fmt.Errorf("%q is not a folder of ours", dir)
 	}
-	return f, nil
+	return os.Chmod(dir, 0o700)
 }
 
 func (f runFolder) path(name string) string { return filepath.Join(string(f), name) }
 
 // unready takes the ready file away.
 func (f runFolder) unready() error {
-	err := os.Remove(f.path("ready"))
-	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+	if err := f.clear("ready"); err != nil {
+		return fmt.Errorf("removing the ready file: %w", err)
+	}
+	return nil
+}
+
+// clear takes away what has that name, a whole folder too. What cannot be removed,
+// because somebody shut a folder in it, is moved aside.
+func (f runFolder) clear(name string) error {
+	err := os.RemoveAll(f.path(name))
+	if err == nil || errors.Is(err, syscall.ENOTDIR) { // not even a run folder
 		return nil
 	}
-	return fmt.Errorf("removing the ready file: %w", err)
+	return os.Rename(f.path(name), f.path(name+"."+newSandboxID()))
 }
 
 // ready tells the wrapper where we listen: key=value lines. It must come after
@@ -70,7 +92,7 @@ func (f runFolder) ready(values [][2]string) error {
 
 // write makes a file anew, 0600, and follows no link that somebody left there.
 func (f runFolder) write(name string, data []byte) error {
-	_ = os.Remove(f.path(name)) // O_EXCL says if it is still there
+	_ = f.clear(name) // O_EXCL says if it is still there
 	file, err := os.OpenFile(f.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
