@@ -144,8 +144,12 @@ func (x *extension) roots() *x509.CertPool {
 	return pool
 }
 
-// report takes a record from the guard, relay or egress.
+// report takes a record from the guard, relay or egress. Where a connection was
+// asked to go may hold a secret, in any case, and the log shows it, too.
 func (x *extension) report(r *record.Record) {
+	if r.Dest != "" {
+		x.secrets.maskTarget(r)
+	}
 	x.pipeline.Add(r)
 	logBlocked(x.log, r)
 }

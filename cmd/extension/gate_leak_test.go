@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -176,4 +177,40 @@ func TestLeakIsBlockedWithoutHalt(t *testing.T) {
 		t.Errorf("the caller got %q %s", out.FunctionError, out.Payload)
 	}
 	expectLeak(t, g, host, "block")
+}
+
+// A secret in a host name is lower case in what is asked for. It is shown neither
+// so nor as it was, in the leak's record or in the log.
+func TestSecretInAHostNameIsNotShown(t *testing.T) {
+	const name = stolen + "." + remote.Name
+	policy := filepath.Join(t.TempDir(), "policy.yaml")
+	text := fmt.Sprintf("version: 1\negress:\n  hosts: {%s: %q}\n", strings.ToLower(name), freeAddr(t)) // nobody answers, and no resolver is asked
+	if err := os.WriteFile(policy, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []string{"enforce", "monitor"} {
+		g := start(t, "fetch", setup{attach: wrapper, env: map[string]string{
+			"GATEHOUSE_MODE": mode, "GATEHOUSE_LOG_LEVEL": "debug", "GATEHOUSE_POLICY": policy, "BILLING_TOKEN": stolen,
+		}})
+		g.invoke(t, `"http://`+name+`/"`)
+		g.invoke(t, `"https://`+strings.ToUpper(name)+`/"`)
+		var list []console.Detection
+		eventually(t, "two leaks are in the console", func() bool {
+			list, _ = g.console.Detections(t.Context(), console.Filter{Kind: record.Leak})
+			return len(list) == 2
+		})
+		shown := g.log("extension")
+		for _, d := range list {
+			var r record.Record
+			if err := json.Unmarshal(d.Raw, &r); err != nil {
+				t.Fatal(err)
+			}
+			r.DropEvent() // its sender knew it
+			text, _ := r.Encode()
+			shown += string(text) + "\n"
+		}
+		if strings.Contains(strings.ToLower(shown), strings.ToLower(stolen)) {
+			t.Errorf("%s: shown in\n%s", mode, shown)
+		}
+	}
 }

@@ -21,7 +21,7 @@ func (x *extension) halt(v proxy.Verdict) {
 	limit := x.haltLimit(time.Now())
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
-	if err := x.relay.FailOpen(ctx, v); err != nil {
+	if err := x.relay.FailUnanswered(ctx, v); err != nil {
 		x.log.Warn("failing the invocation", zap.Error(err)) // best effort: Lambda may know already
 	}
 	if err := x.pipeline.Flush(ctx); err != nil {

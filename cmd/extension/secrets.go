@@ -37,6 +37,17 @@ func (l *lazySecrets) get() *leak.Set {
 	return l.set
 }
 
+// maskTarget masks where the connection of r goes.
+func (l *lazySecrets) maskTarget(r *record.Record) {
+	set := l.get()
+	for _, text := range []*string{&r.Dest, &r.SNI, &r.URL, &r.Reason} {
+		*text = set.MaskFold(*text)
+	}
+	for i := range r.Requests {
+		r.Requests[i].URL = set.MaskFold(r.Requests[i].URL)
+	}
+}
+
 // scanner looks for secrets that must not go to host in this place.
 func (l *lazySecrets) scanner(host, place string) detect.Scanner {
 	set, p := l.get(), l.policy()

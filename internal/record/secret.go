@@ -2,17 +2,9 @@ package record
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-
-	"github.com/oklog/ulid/v2"
 )
-
-// NewID makes a record's id: a ULID, 26 characters that sort by time. Its random
-// part comes from the kernel, because sandboxes restored from one snapshot share
-// every generator that lives in memory.
-func NewID() string { return ulid.MustNew(ulid.Now(), rand.Reader).String() }
 
 // Secret is what may be said about a secret: its name and its fingerprint. The
 // type has no room for the value, so a value cannot be logged by accident.
