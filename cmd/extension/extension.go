@@ -56,6 +56,7 @@ type extension struct {
 	pipeline telemetry.Pipeline
 	hec      *hec.Client // nil: records go to stdout
 
+	started     sync.Once
 	healthSaid  bool
 	flushFailed bool
 

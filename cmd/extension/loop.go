@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"gatehouse/cmd/extension/coldstart"
 	"gatehouse/internal/lambdaapi"
 	"gatehouse/internal/proxy"
 	"gatehouse/internal/record"
@@ -46,6 +47,7 @@ func (x *extension) loop(ctx context.Context) error {
 	ask()
 	var ticks <-chan time.Time
 	if !x.invoked {
+		coldstart.Over() // no event of ours will say so
 		t := time.NewTicker(tick)
 		defer t.Stop()
 		ticks = t.C
@@ -65,6 +67,7 @@ func (x *extension) loop(ctx context.Context) error {
 				return nil
 			}
 			x.invoke(ctx, a.event)
+			x.started.Do(coldstart.Over) // the first answer is out
 			ask()
 		}
 	}

@@ -16,7 +16,6 @@ import (
 
 	"go.uber.org/zap"
 
-	_ "gatehouse/cmd/extension/coldstart" // before goproxy is initialized
 	"gatehouse/internal/lambdaapi"
 	"gatehouse/internal/record"
 )

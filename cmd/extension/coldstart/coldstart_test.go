@@ -2,12 +2,24 @@ package coldstart_test
 
 import (
 	"crypto/x509"
+	"os"
+	"runtime"
 	"testing"
 
 	"github.com/elazarl/goproxy"
 
-	_ "gatehouse/cmd/extension/coldstart"
+	"gatehouse/cmd/extension/coldstart"
 )
+
+func TestOverGivesTheProcessorsBack(t *testing.T) {
+	if got := runtime.GOMAXPROCS(0); got != 1 {
+		t.Errorf("the process starts on %d processors, want 1", got)
+	}
+	coldstart.Over()
+	if got := runtime.GOMAXPROCS(0); got < 1 || (got == 1 && runtime.NumCPU() > 1 && os.Getenv("GOMAXPROCS") == "") {
+		t.Errorf("%d processors after the start, of %d", got, runtime.NumCPU())
+	}
+}
 
 // goproxy must not have parsed its own authority: that would be the cost that
 // the package is there to save.
