@@ -107,6 +107,10 @@ func (f runFolder) write(name string, data []byte) error {
 	return nil
 }
 
+func (f runFolder) create(name string) (*os.File, error) {
+	return os.OpenFile(f.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
 // sandbox returns who this sandbox is: its id, kept over resets, and how often
 // it has started. Where the file is missing or spoilt, a new life begins.
 func (f runFolder) sandbox() (id string, generation int, err error) {

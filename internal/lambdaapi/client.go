@@ -95,11 +95,9 @@ func (e *StatusError) Error() string {
 // Register makes the extension known for the given events. It must be called
 // before the runtime can start, and everything before it delays the function.
 func (c *Client) Register(ctx context.Context, events ...string) (Function, error) {
-	body, err := json.Marshal(map[string][]string{"events": events})
-	if err != nil {
-		return Function{}, err
-	}
-	req, err := c.request(ctx, http.MethodPost, extensionPath+"register", body)
+	// Written by hand: reflection costs a cold start more than a request does.
+	body := `{"events":["` + strings.Join(events, `","`) + `"]}`
+	req, err := c.request(ctx, http.MethodPost, extensionPath+"register", []byte(body))
 	if err != nil {
 		return Function{}, err
 	}
