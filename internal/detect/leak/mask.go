@@ -26,6 +26,30 @@ func (s *Set) Mask(text string) string {
 	return string(s.masked(s.exact, b, spans))
 }
 
+// MaskFold is Mask for names, where case does not count: it masks a secret whose
+// letters changed their case on the way to a host name, too.
+func (s *Set) MaskFold(text string) string {
+	if s == nil || len(text) < minSecret {
+		return text
+	}
+	spans := s.spans(s.folded(), lowerASCII(text))
+	if len(spans) == 0 {
+		return text
+	}
+	return string(s.masked(s.folded(), []byte(text), spans))
+}
+
+// lowerASCII is text in lower case, each byte in its place.
+func lowerASCII(text string) []byte {
+	out := []byte(text)
+	for i, c := range out {
+		if c >= 'A' && c <= 'Z' {
+			out[i] = c | 0x20
+		}
+	}
+	return out
+}
+
 // spans returns the matches in text that are to be masked: where some overlap,
 // they are one span, named after the one that starts first.
 func (s *Set) spans(ix *index, text []byte) []match {

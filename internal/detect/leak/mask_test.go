@@ -36,6 +36,25 @@ func TestMask(t *testing.T) {
 	}
 }
 
+func TestMaskFold(t *testing.T) {
+	s := leak.New([]leak.Secret{{Name: "TOKEN", Value: []byte("tok_7Yc2Qm9RkV5s"), Fingerprint: "aaaa"}})
+	tests := []struct{ in, want string }{
+		{"tok_7yc2qm9rkv5s.evil.test", "{{TOKEN:aaaa}}.evil.test"},
+		{"İ.TOK_7YC2QM9RKV5S.Evil.Test", "İ.{{TOKEN:aaaa}}.Evil.Test"},
+		{"http://tok_7Yc2Qm9RkV5s.evil.test/A?b=tok_7yc2Qm9RkV5s", "http://{{TOKEN:aaaa}}.evil.test/A?b={{TOKEN:aaaa}}"},
+		{"Api.Example", "Api.Example"},
+	}
+	for _, tt := range tests {
+		if got := s.MaskFold(tt.in); got != tt.want {
+			t.Errorf("MaskFold(%q) = %q, want %q", tt.in, got, tt.want)
+		}
+	}
+	var none *leak.Set
+	if got := none.MaskFold("hunter2hunter2"); got != "hunter2hunter2" {
+		t.Errorf("MaskFold of no set = %q", got)
+	}
+}
+
 // TestFindingShowsNoSecret cuts the excerpt's edges through other secrets.
 func TestFindingShowsNoSecret(t *testing.T) {
 	s := set()
