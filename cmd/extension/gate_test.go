@@ -29,7 +29,7 @@ var programs = sync.OnceValues(func() (string, error) {
 	for name, pkg := range map[string]string{
 		"layer/extensions/gatehouse": ".", "func": "../../internal/emulator/testdata/func", "echo": "./testdata/echo", "fetch": "./testdata/fetch", "sns-db-checker": "../../examples/sns-db-checker",
 	} {
-		cmd := exec.Command("go", "build", "-race", "-o", filepath.Join(dir, name), pkg)
+		cmd := exec.Command("go", "build", raceFlag, "-o", filepath.Join(dir, name), pkg)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
 		}
