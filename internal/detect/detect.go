@@ -136,8 +136,11 @@ type Source struct {
 
 // Gap is a part of an event that could not be inspected, and why.
 type Gap struct {
-	Path   string `json:"path,omitempty"`
-	Reason string `json:"reason"` // "malformed", "depth", "budget", "not-utf8", "not-json", "empty", "deadline", "panic"
+	Path string `json:"path,omitempty"`
+	// Reason is "malformed", "depth", "budget", "not-utf8", "not-json", "empty",
+	// "deadline", "panic", "memory", or "not-refused": Lambda did not take the
+	// refusal, and the function got the event.
+	Reason string `json:"reason"`
 	Bytes  int    `json:"bytes"`
 }
 

@@ -44,14 +44,15 @@ type Guard struct {
 // Recovered counts the panics that were recovered while judging.
 func (g *Guard) Recovered() int { return int(g.recovered.Load()) }
 
-// Recover is deferred by handlers: it turns a panic into a count, because a
-// panic would take the function down with us. http.ErrAbortHandler goes on.
+// Recover is deferred by HTTP handlers: it counts a panic, which would take the
+// function down with us, and cuts the one connection. An answer that is half
+// done must not look whole: to a runtime, nothing is an event.
 func (g *Guard) Recover() {
 	if r := recover(); r != nil {
-		if r == http.ErrAbortHandler { //nolint:errorlint // panics carry the very value
-			panic(r)
+		if r != http.ErrAbortHandler { //nolint:errorlint // panics carry the very value
+			g.recovered.Add(1)
 		}
-		g.recovered.Add(1)
+		panic(http.ErrAbortHandler)
 	}
 }
 
@@ -91,9 +92,22 @@ func (g *Guard) broken(o *detect.Observation) Verdict {
 		v = g.outcome(Refuse, "gatehouse.broken", "the inspection itself failed", false)
 	}
 	if o.Kind == detect.KindEvent {
-		v.Receipt = &record.Receipt{Bytes: len(o.Event), Gaps: []detect.Gap{{Reason: "panic", Bytes: len(o.Event)}}}
+		v.Receipt = gap(len(o.Event), "panic")
+		g.tell(o, v)
 	}
 	return v
+}
+
+// tell reports the verdict on an event whose inspection panicked. Reporting may
+// be what panics.
+func (g *Guard) tell(o *detect.Observation, v Verdict) {
+	defer func() {
+		if recover() != nil {
+			g.recovered.Add(1)
+		}
+	}()
+	g.remember(o, v, nil)
+	g.reportEvent(o, v, nil)
 }
 
 // outcome turns what enforce mode would do into what is done. always applies it

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"gatehouse/internal/detect"
@@ -203,12 +202,4 @@ func (g *Guard) fillLeak(r *record.Record, o *detect.Observation) {
 	if open, _ := g.Sandbox.At(); len(open) == 1 && open[0].Event != nil {
 		r.SetEvent(open[0].Event, nil)
 	}
-}
-
-// HostPort joins a target's host and port as in a URL's authority.
-func HostPort(t detect.Target) string {
-	if strings.Contains(t.Host, ":") {
-		return "[" + t.Host + "]:" + strconv.Itoa(t.Port)
-	}
-	return t.Host + ":" + strconv.Itoa(t.Port)
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"gatehouse/internal/detect"
@@ -47,6 +48,26 @@ func (g *Guard) event(o *detect.Observation) Verdict {
 	return v
 }
 
+// Unseen is the verdict on an event of size bytes that is not inspected, for
+// want of what reason says. It is let through (fail-open) unless FailClosed, and
+// its receipt says so.
+func (g *Guard) Unseen(requestID string, size int, reason string) Verdict {
+	v := Verdict{Action: Allow, Would: Allow}
+	if g.FailClosed { // fail-closed, asked for
+		v = g.outcome(Refuse, "gatehouse.unseen", "the event could not be inspected", false)
+	}
+	v.Receipt = gap(size, reason)
+	o := &detect.Observation{Kind: detect.KindEvent, RequestID: requestID}
+	g.remember(o, v, nil)
+	g.reportEvent(o, v, nil)
+	return v
+}
+
+// gap is the receipt of an event of size bytes that was not inspected.
+func gap(size int, reason string) *record.Receipt {
+	return &record.Receipt{Bytes: size, Gaps: []detect.Gap{{Reason: reason, Bytes: size}}}
+}
+
 // excepted splits off the findings that an exception of the policy covers. The
 // rest is a copy, because the result goes back to its pool.
 func (g *Guard) excepted(p *policy.Policy, source *detect.Source, all []detect.Finding) (found []detect.Finding, excepted []string) {
@@ -71,13 +92,13 @@ func (g *Guard) remember(o *detect.Observation, v Verdict, excepted []string) {
 // reportEvent writes one attack record for each place in the event where
 // something was found; the first has the verdict's incident as its id.
 func (g *Guard) reportEvent(o *detect.Observation, v Verdict, excepted []string) {
-	if v.Rule == "event.budget" {
-		v.Findings = []detect.Finding{{RuleID: v.Rule, Signature: v.Reason, Category: "budget", Severity: detect.Medium}}
+	if len(v.Findings) == 0 && v.Would.Blocks() { // refused for what was not seen
+		v.Findings = []detect.Finding{{RuleID: v.Rule, Signature: v.Reason, Category: "inspection", Severity: detect.Medium}}
 	}
 	var paths []string
 	for i := range v.Findings {
 		f := &v.Findings[i]
-		if contains(paths, f.Path) || len(paths) == maxEventRecords {
+		if slices.Contains(paths, f.Path) || len(paths) == maxEventRecords {
 			continue
 		}
 		paths = append(paths, f.Path)
@@ -85,7 +106,10 @@ func (g *Guard) reportEvent(o *detect.Observation, v Verdict, excepted []string)
 		if len(paths) > 1 {
 			r.ID = record.NewID()
 		}
-		r.RequestID, r.EventSource, r.Exceptions = o.RequestID, v.Source.Name, excepted
+		r.RequestID, r.Exceptions = o.RequestID, excepted
+		if v.Source != nil {
+			r.EventSource = v.Source.Name
+		}
 		r.IDSType = "application"
 		r.MatchOffset, r.DecodeChain = f.MatchOffset, f.DecodeChain
 		r.SetEvent(o.Event, f)
@@ -122,15 +146,6 @@ func firstStrong(found []detect.Finding) *detect.Finding {
 		}
 	}
 	return nil
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }
 
 // refusalFor names a verdict for a person: used where no rule's words fit.

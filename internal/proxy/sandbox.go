@@ -37,7 +37,7 @@ type Invocation struct {
 	BytesIn  int64
 	BytesOut int64
 	// Event is the event as it arrived, for the record of a leak; nil where it
-	// was not kept.
+	// was not kept: on managed instances, where each of many could be 6 MB.
 	Event []byte
 	// Exceptions are the policy's exceptions that applied, as rule@path.
 	Exceptions []string
@@ -63,8 +63,8 @@ type Sandbox struct {
 	mu     sync.Mutex
 	phase  Phase // "" counts as Init
 	halted bool
-	open   map[string]*Invocation // at most one, or the instance's concurrency
-	closed [16]string             // the ids closed last: what is over does not open again
+	open   map[string]*Invocation // at most one, or the instance's concurrency: see Guard.FinishOverdue
+	closed [16]string             // the ids closed last: what is over does not open again by Open
 	at     int                    // where the next one goes
 	seen   bool                   // the runtime came to the relay, ever
 	opened chan struct{}          // closed by the next Open; nil when nobody waits
@@ -84,15 +84,33 @@ func (s *Sandbox) phaseLocked() Phase {
 	return s.phase
 }
 
-// Open adds an invocation that is about to reach the function. It merges with
-// what is already known of the same request id; one that was closed stays so,
-// because the relay may be done with an event before the event loop hears of it.
+// Begin adds an invocation whose event has just come, for whoever sees the event
+// itself. An id that was closed opens again: Lambda retries an asynchronous
+// invocation with the same one.
+func (s *Sandbox) Begin(inv Invocation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.closed {
+		if s.closed[i] == inv.RequestID {
+			s.closed[i] = ""
+		}
+	}
+	s.openLocked(inv)
+}
+
+// Open adds an invocation that somebody else may have seen begin, and end. It
+// merges with what is already known of the same request id; one that was closed
+// stays so, because the relay may be done with an event before the event loop
+// hears of it.
 func (s *Sandbox) Open(inv Invocation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.Contains(s.closed[:], inv.RequestID) {
-		return
+	if !slices.Contains(s.closed[:], inv.RequestID) {
+		s.openLocked(inv)
 	}
+}
+
+func (s *Sandbox) openLocked(inv Invocation) {
 	if s.open == nil {
 		s.open = make(map[string]*Invocation)
 	}
@@ -126,7 +144,10 @@ func merge(old, new *Invocation) {
 		old.Source = new.Source
 	}
 	if old.Event == nil {
-		old.Event, old.BytesIn = new.Event, new.BytesIn
+		old.Event = new.Event
+	}
+	if old.BytesIn == 0 {
+		old.BytesIn = new.BytesIn
 	}
 	if old.Receipt == nil {
 		old.Receipt = new.Receipt
@@ -175,7 +196,8 @@ func (s *Sandbox) Responded(requestID string) {
 	}
 }
 
-// Close ends an invocation and returns what was known of it.
+// Close ends an invocation and returns what was known of it. What the function
+// does from now on is after the response, whether or not anybody saw that.
 func (s *Sandbox) Close(requestID string) (Invocation, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,6 +208,9 @@ func (s *Sandbox) Close(requestID string) (Invocation, bool) {
 	delete(s.open, requestID)
 	s.closed[s.at%len(s.closed)] = requestID
 	s.at++
+	if s.phase == Invoke && !s.Concurrent {
+		s.phase = AfterResponse
+	}
 	return *inv, true
 }
 
@@ -243,6 +268,7 @@ func (s *Sandbox) Stamp(r *record.Record) {
 	for id := range s.open {
 		r.RequestIDs = append(r.RequestIDs, id)
 	}
+	slices.Sort(r.RequestIDs)
 }
 
 func fill(r *record.Record, inv *Invocation) {

@@ -19,6 +19,18 @@ func (g *Guard) Finish(requestID, status string) {
 	g.Report(summary(inv, g.now()))
 }
 
+// FinishOverdue closes the invocations that were to be over by now and that
+// nobody told the end of: on a managed instance a time-out goes to the caller
+// alone, and the instance lives on.
+func (g *Guard) FinishOverdue(now time.Time) {
+	open, _ := g.Sandbox.At()
+	for _, inv := range open {
+		if !inv.Deadline.IsZero() && now.After(inv.Deadline) {
+			g.Finish(inv.RequestID, "timeout")
+		}
+	}
+}
+
 func summary(inv Invocation, now time.Time) *record.Record {
 	r := &record.Record{
 		Kind: record.Invocation, Time: now.UTC(),
