@@ -7,6 +7,9 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/proxy"
 )
 
 var (
@@ -26,6 +29,21 @@ func (f *flow) tunnel(down *downward, c, upstream net.Conn, head []byte) {
 		var more int64
 		more, err = io.Copy(upstream, c)
 		f.tunnelled(&f.out, more)
+	}
+	f.finish(down, c, upstream, err)
+}
+
+// readable is tunnel where the client does not speak TLS: what it says is there to
+// be read, so s clears it first.
+func (f *flow) readable(down *downward, c, upstream net.Conn, head []byte, s detect.Scanner) {
+	if interrupted(down) {
+		down = f.startDown(c, upstream)
+	}
+	x := &exchange{p: f.p, f: f, target: f.learn(func(*detect.Target) {})}
+	n, err := io.Copy(upstream, &guarded{src: &early{Conn: c, read: head}, s: s, x: x})
+	f.tunnelled(&f.out, n)
+	if x.blocked.Load() != nil {
+		f.count(func(c *proxy.Counters) { c.Refused++ })
 	}
 	f.finish(down, c, upstream, err)
 }

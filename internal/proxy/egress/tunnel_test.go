@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -340,6 +341,62 @@ func (s *noise) Read(p []byte) (int, error) {
 	n := copy(p[:min(int64(len(p)), s.left)], s.page[at:])
 	s.left -= int64(n)
 	return n, nil
+}
+
+// TestLeakInPlainTunnel leaks through CONNECT and no TLS, as curl -p does: what is
+// there to be read is read, whether TLS is inspected or not.
+func TestLeakInPlainTunnel(t *testing.T) {
+	tests := []struct {
+		mode, policy, greeting string
+		step                   int // bytes of one write
+		arrives                bool
+	}{
+		{"enforce", "", "", 1 << 10, false},
+		{"enforce", inspecting, "", 1 << 10, false},
+		{"enforce", inspecting, "220 ready\r\n", 1 << 10, false},
+		{"enforce", "", "", 1, false},
+		{"monitor", inspecting, "", 1 << 10, true},
+		{"monitor", "", "220 ready\r\n", 1, true},
+	}
+	for _, test := range tests {
+		g := newGate(t, "mode: "+test.mode+"\negress:"+hosts+test.policy, nil)
+		l := listen(t)
+		got := make(chan string, 1)
+		go func() {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, test.greeting) // the client says
+			all, _ := io.ReadAll(c)                 // what was cut short counts, too
+			got <- string(all)
+			_ = c.Close()
+		}()
+		c := g.tunnel("api.test:" + portOf(l.Addr()))
+		heard := make([]byte, len(test.greeting))
+		if _, err := io.ReadFull(c, heard); err != nil || string(heard) != test.greeting {
+			t.Fatalf("%+v: the greeting is %q, %v", test, heard, err)
+		}
+		said := []byte("GET /?d=" + secret + " HTTP/1.1\r\nHost: api.test\r\n\r\n")
+		for part := range slices.Chunk(said, test.step) {
+			_, _ = c.Write(part) // it may be cut meanwhile
+		}
+		_ = c.(*net.TCPConn).CloseWrite() // the server says
+		switch all := <-got; {
+		case test.arrives && all != string(said):
+			t.Errorf("%+v: the server saw %q", test, all)
+		case !test.arrives && strings.Contains(all, secret[:8]):
+			t.Errorf("%+v: the server saw %q", test, all)
+		}
+		_ = c.Close()
+		if r := g.await("leak", 1)[0]; r.Path != "body" || r.Dest != "api.test" || r.Action == "blocked" == test.arrives {
+			t.Errorf("%+v: leak at %q to %q, %s", test, r.Path, r.Dest, r.Action)
+		}
+		if r := g.connection(); r.Action == "blocked" == test.arrives || test.arrives && r.BytesOut != int64(len(said)) {
+			t.Errorf("%+v: connection %s, %d bytes out", test, r.Action, r.BytesOut)
+		}
+		_ = l.Close()
+	}
 }
 
 // TestHalfClose lets the client end first, and the server answer after.
