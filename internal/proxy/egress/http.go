@@ -124,8 +124,16 @@ func (x *exchange) plainFlow(t target) (f *flow, fresh bool, err error) {
 // opened for is held to them, too.
 func (x *exchange) judge(r *http.Request, kind detect.Kind) proxy.Verdict {
 	v := x.f.decide(&detect.Observation{Kind: kind, Target: x.target})
+	if v.Action.Blocks() || r.Host == "" || x.f.quiet {
+		return v
+	}
 	asked, err := parseTarget(r.Host, x.f.target.port)
-	if v.Action.Blocks() || err != nil || asked.host == x.target.Host || asked.host == x.target.SNI {
+	if err != nil { // the server may read it as a host that a rule names
+		v = x.p.ownVerdict("egress.malformed-request", "the Host of the request is none", false)
+		x.f.note(v)
+		return v
+	}
+	if asked.host == x.target.Host || asked.host == x.target.SNI {
 		return v
 	}
 	t := x.target

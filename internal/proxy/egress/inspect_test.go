@@ -131,6 +131,37 @@ func TestNotHTTP(t *testing.T) {
 	g.await("connection", 2)
 }
 
+// TestHostOfARequest asks a host that is allowed for another one: by rights, and
+// in spellings that a server may understand and no rule does.
+func TestHostOfARequest(t *testing.T) {
+	s := newServer(t, hello)
+	for _, mode := range []string{"enforce", "monitor"} {
+		g := newGate(t, "mode: "+mode+"\negress:"+hosts+inspecting+"\n  rules: [{deny: other.test}]", nil)
+		target := "api.test:" + portOf(s.Listener.Addr())
+		for _, test := range []struct {
+			head    string
+			refused bool
+		}{
+			{"HTTP/1.1\r\nHost: api.test", false}, {"HTTP/1.1\r\nHost: " + target, false}, {"HTTP/1.1\r\nHost: API.test.", false},
+			{"HTTP/1.0", false}, {"HTTP/1.1\r\nHost: third.test", false},
+			{"HTTP/1.1\r\nHost: other.test", true}, {"HTTP/1.1\r\nHost: other.test:99999", true}, {"HTTP/1.1\r\nHost: other.test:0", true},
+			{"HTTP/1.1\r\nHost: other.test..", true}, {"HTTP/1.1\r\nHost: other.test:443:443", true}, {"HTTP/1.1\r\nHost: %6fther.test", true},
+		} {
+			c := tls.Client(g.tunnel(target), &tls.Config{ServerName: "api.test", InsecureSkipVerify: true})
+			_, _ = c.Write([]byte("GET / " + test.head + "\r\nConnection: close\r\n\r\n")) // the reading says
+			answer, err := io.ReadAll(c)
+			want := "200"
+			if test.refused && mode == "enforce" {
+				want = "403"
+			}
+			if status := strings.Fields(string(answer) + " - -")[1]; status != want && !(test.refused && mode == "monitor" && status == "400") {
+				t.Errorf("%s: %q: %.60q, %v, want %s", mode, test.head, answer, err, want)
+			}
+			_ = c.Close()
+		}
+	}
+}
+
 // TestLeakInOpaque leaks through a decrypted connection that is not HTTP.
 func TestLeakInOpaque(t *testing.T) {
 	l := tls.NewListener(listen(t), &tls.Config{Certificates: []tls.Certificate{must(authority.leaf("api.test"))}})
