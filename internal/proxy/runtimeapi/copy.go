@@ -9,6 +9,7 @@ import (
 	"net/textproto"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // silent drops the HTTP server's own log lines: a runtime that goes away in the
@@ -128,7 +129,10 @@ type answerBody struct {
 	io.ReadCloser
 	halted  func() bool
 	trailer http.Header
-	n       int64
+
+	// The transport may still read when Lambda has answered.
+	n      atomic.Int64
+	failed atomic.Bool // it ended, with an error
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {
@@ -142,10 +146,9 @@ func (b *answerBody) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := b.ReadCloser.Read(p)
-	b.n += int64(n)
+	b.n.Add(int64(n))
+	if errors.Is(err, io.EOF) && b.trailer.Get(trailerErrorType) != "" {
+		b.failed.Store(true)
+	}
 	return n, err
 }
-
-// failed reports whether a streamed answer ended with an error. It is asked
-// after the body is at its end.
-func (b *answerBody) failed() bool { return b.trailer.Get(trailerErrorType) != "" }

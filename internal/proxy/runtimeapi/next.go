@@ -20,7 +20,9 @@ func (r *Relay) next(w http.ResponseWriter, req *http.Request) {
 		<-req.Context().Done() // asking Lambda would say that all is well
 		return
 	}
-	r.finish()
+	if r.answeredHanded() {
+		r.finish()
+	}
 	for {
 		res, err := r.await(req)
 		if err != nil {
@@ -30,14 +32,24 @@ func (r *Relay) next(w http.ResponseWriter, req *http.Request) {
 			reply(w, res)
 			return
 		}
+		r.finish() // Lambda has gone on to the next one
 		if r.judge(w, req, res) {
 			return
 		}
 	}
 }
 
-// finish ends the invocations before this /next. On a managed instance several
-// workers ask for events at once: there, an answer is the end.
+// answeredHanded reports whether the event that the runtime has was answered, so
+// that asking for the next one ends it. Without an answer Lambda refuses the next
+// one, and code in the function that asks all the same must not end the
+// invocation for us: what it does then would belong to none.
+func (r *Relay) answeredHanded() bool {
+	id, answered := r.handed.Load(), r.replied.Load()
+	return id != nil && answered != nil && *id == *answered
+}
+
+// finish ends the invocation whose event the runtime had. On a managed instance
+// several workers ask for events at once: there, an answer is the end.
 func (r *Relay) finish() {
 	if r.Guard.Sandbox.Concurrent {
 		return

@@ -52,6 +52,7 @@ type Relay struct {
 	inspecting atomic.Int64 // bytes of events held for inspection
 	conns      atomic.Int64
 	handed     atomic.Pointer[string] // the request id that the runtime has; on-demand only
+	replied    atomic.Pointer[string] // the request id that Lambda heard of last, well or ill
 }
 
 // Server returns an HTTP server for the relay: no time-outs, because a runtime
@@ -157,6 +158,11 @@ func (r *Relay) answer(w http.ResponseWriter, req *http.Request, id, kind string
 		unreachable(w, req)
 		return
 	}
+	switch res.StatusCode {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound: // no answer to anything
+	default: // 413 says that Lambda has told the caller itself
+		r.replied.Store(&id)
+	}
 	switch {
 	case res.StatusCode == http.StatusAccepted:
 		r.answered(id, kind, body)
@@ -169,10 +175,10 @@ func (r *Relay) answer(w http.ResponseWriter, req *http.Request, id, kind string
 // answered notes that Lambda has the function's answer.
 func (r *Relay) answered(id, kind string, body *answerBody) {
 	status := "success"
-	if kind == "error" || body.failed() {
+	if kind == "error" || body.failed.Load() {
 		status = "error"
 	}
-	r.Guard.Sandbox.Update(id, func(inv *proxy.Invocation) { inv.Status, inv.BytesOut = status, body.n })
+	r.Guard.Sandbox.Update(id, func(inv *proxy.Invocation) { inv.Status, inv.BytesOut = status, body.n.Load() })
 	r.Guard.Sandbox.Responded(id)
 	if r.Guard.Sandbox.Concurrent {
 		r.Guard.Finish(id, status) // nothing says later that it is over

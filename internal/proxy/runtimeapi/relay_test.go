@@ -456,3 +456,27 @@ func TestInvocationEndsWithTheNextRequest(t *testing.T) {
 		t.Errorf("summary: %+v", r)
 	}
 }
+
+// Code in the function that asks for the next event before the present one is
+// answered, which Lambda refuses, does not end the invocation: what is found
+// after that must still belong to it.
+func TestAskingEarlyEndsNothing(t *testing.T) {
+	f := start(t, policy.Enforce, detect.FormError, `{}`)
+	f.get(t, nextPath)
+	if res, _ := f.get(t, nextPath); res.StatusCode != http.StatusTeapot {
+		t.Fatalf("the second request was answered %s", res.Status)
+	}
+	if open, _ := f.guard.Sandbox.At(); len(open) != 1 || open[0].RequestID != "id-1" || len(f.done) > 0 {
+		t.Errorf("open %+v, done %q", open, f.done)
+	}
+	f.lambda.refuse = http.StatusForbidden
+	res, err := http.Post(f.url+"/2018-06-01/runtime/invocation/id-1/response", "application/json", strings.NewReader(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	f.get(t, nextPath)
+	if open, _ := f.guard.Sandbox.At(); len(open) != 1 {
+		t.Errorf("after an answer that was refused: open %+v", open)
+	}
+}
