@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -43,7 +45,8 @@ type extension struct {
 	invoked  bool // Lambda tells us of invocations
 	proxied  bool // the function names our egress port by itself
 
-	telemetry     bool // subscribed
+	telemetry     atomic.Bool // subscribed
+	running       atomic.Bool // Lambda's telemetry has told of an invocation
 	telemetryPort int
 	endings       endings
 
@@ -88,7 +91,7 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 		Report: x.report, Halted: x.halt, FailClosed: cfg.OnErrorClosed,
 		Own: []string{cfg.EgressAddr, cfg.RuntimeAPIAddr, cfg.TelemetryAddr},
 	}
-	x.relay = runtimeapi.Relay{Upstream: cfg.RuntimeAPI, Guard: &x.guard, Done: x.endings.end}
+	x.relay = runtimeapi.Relay{Upstream: cfg.RuntimeAPI, Guard: &x.guard, Done: x.endings.end, Gone: x.gone}
 	x.egress = egress.Proxy{
 		Guard: &x.guard, RuntimeAPI: cfg.RuntimeAPI, Upstream: cfg.CustomerProxy.of,
 		Off: func() bool { return x.cfg.Off }, RootCAs: sync.OnceValue(x.roots),
@@ -247,6 +250,11 @@ func (x *extension) listenTelemetry() error {
 	addr := x.cfg.TelemetryAddr
 	h := &receiver.Receiver{
 		Add: x.pipeline.Add, Done: x.runtimeDone, Current: x.current, Concurrent: x.cfg.Managed,
+		Platform: func(typ string, _ json.RawMessage) {
+			if typ == "platform.start" {
+				x.running.Store(true)
+			}
+		},
 	}
 	if err := x.serve(addr, &http.Server{Handler: h}); err != nil {
 		return err
@@ -267,6 +275,14 @@ func (x *extension) runtimeDone(requestID, status string) {
 		}
 	})
 	x.endings.end(requestID)
+}
+
+// gone ends an invocation whose runtime holds no connection any more, where
+// nothing better tells: some runtimes make a new one for each request.
+func (x *extension) gone(requestID string) {
+	if !x.telemetry.Load() {
+		x.endings.end(requestID)
+	}
 }
 
 // current is whose a log line is that does not say so itself.

@@ -23,9 +23,9 @@ const (
 	// maxFlush is what a flush takes at most: while we flush, the next invocation
 	// waits. A collector that does not answer is left alone for a while (see hec).
 	maxFlush = time.Second
-	// tick and the pipeline's urgent bytes rule managed instances, which do not
+	// interval and the pipeline's urgent bytes rule managed instances, which do not
 	// freeze and tell us of no invocation.
-	tick = time.Second
+	interval = time.Second
 )
 
 // next is one answer of /event/next.
@@ -48,7 +48,7 @@ func (x *extension) loop(ctx context.Context) error {
 	var ticks <-chan time.Time
 	if !x.invoked {
 		coldstart.Over() // no event of ours will say so
-		t := time.NewTicker(tick)
+		t := time.NewTicker(interval)
 		defer t.Stop()
 		ticks = t.C
 	}
@@ -56,8 +56,8 @@ func (x *extension) loop(ctx context.Context) error {
 		select {
 		case <-x.pipeline.Urgent():
 			x.flush(ctx, time.Now().Add(maxFlush))
-		case <-ticks:
-			x.flush(ctx, time.Now().Add(maxFlush))
+		case now := <-ticks:
+			x.tick(ctx, now)
 		case a := <-answers:
 			if a.err != nil {
 				return a.err
@@ -73,19 +73,32 @@ func (x *extension) loop(ctx context.Context) error {
 	}
 }
 
+// tick is a managed instance's share of the loop: nothing tells us of invocations
+// there, and nothing freezes.
+func (x *extension) tick(ctx context.Context, now time.Time) {
+	x.guard.FinishOverdue(now)
+	if x.sandbox.Relayed() || x.running.Load() {
+		x.health()
+	}
+	x.flush(ctx, now.Add(maxFlush))
+}
+
 // invoke accompanies one invocation to its end, and flushes.
 func (x *extension) invoke(ctx context.Context, e *lambdaapi.Event) {
 	deadline := e.Deadline()
 	now := time.Now()
 	x.finishEarlier(e.RequestID)
-	x.sandbox.Open(proxy.Invocation{
+	x.open(proxy.Invocation{
 		RequestID: e.RequestID, ARN: e.InvokedFunctionARN, TraceID: e.Tracing.Value,
 		Deadline: deadline, Started: now,
 	})
 	x.health()
-	end := deadline.Add(-min(margin, time.Until(deadline)/10))
-	if x.sandbox.Relayed() || x.telemetry {
-		x.await(ctx, e.RequestID, end)
+	left := min(margin, deadline.Sub(now)/10)
+	end := deadline.Add(-left)
+	if x.sandbox.Relayed() || x.telemetry.Load() {
+		if !x.await(ctx, e.RequestID, end) {
+			end = deadline.Add(-left / 4) // it is not going to be over: what is left is for the flush
+		}
 	}
 	if over, _ := x.endings.over(e.RequestID); over && !x.sandbox.Relayed() {
 		x.guard.Finish(e.RequestID, "success") // without the relay nobody else closes it
@@ -94,6 +107,16 @@ func (x *extension) invoke(ctx context.Context, e *lambdaapi.Event) {
 		x.flush(ctx, end)
 	}
 	x.egress.CloseIdle()
+}
+
+// open notes the invocation. Where the relay sees events, it knows better whether
+// this one is new or over already.
+func (x *extension) open(inv proxy.Invocation) {
+	if x.sandbox.Relayed() {
+		x.sandbox.Open(inv)
+	} else {
+		x.sandbox.Begin(inv)
+	}
 }
 
 // finishEarlier closes invocations whose end nobody told us: they were over when
@@ -107,22 +130,22 @@ func (x *extension) finishEarlier(requestID string) {
 	}
 }
 
-// await returns when the invocation is over, at the latest at end. Findings do
-// not wait for it.
-func (x *extension) await(ctx context.Context, requestID string, end time.Time) {
+// await returns when the invocation is over, at the latest at end, and reports
+// whether it is. Findings do not wait for it.
+func (x *extension) await(ctx context.Context, requestID string, end time.Time) bool {
 	timer := time.NewTimer(time.Until(end))
 	defer timer.Stop()
 	for {
 		over, changed := x.endings.over(requestID)
 		if over {
-			return
+			return true
 		}
 		select {
 		case <-changed:
 		case <-x.pipeline.Urgent():
 			x.flush(ctx, end)
 		case <-timer.C:
-			return
+			return false
 		}
 	}
 }
@@ -148,7 +171,9 @@ func (x *extension) flush(ctx context.Context, end time.Time) {
 			x.log.Warn("records are delivered again")
 		}
 	}
-	x.closeIdleSink()
+	if x.invoked { // we may be frozen next
+		x.closeIdleSink()
+	}
 }
 
 // health says once how the function is attached and what does not work, as soon
@@ -159,7 +184,7 @@ func (x *extension) health() {
 	}
 	x.healthSaid = true
 	rung := x.rung()
-	if rung != "wrapper" && x.invoked {
+	if rung != "wrapper" {
 		x.degradeBy("events", errNotRelayed)
 	}
 	x.mu.Lock()
@@ -185,16 +210,13 @@ func (x *extension) rung() string {
 // shutdown delivers what there is, within the time that Lambda gives.
 func (x *extension) shutdown(ctx context.Context, e *lambdaapi.Event) {
 	_ = x.folder.unready() // the next start does it again
-	status := "error"
-	if strings.EqualFold(e.ShutdownReason, "timeout") {
-		status = "timeout"
-	}
 	open, _ := x.sandbox.At()
 	for _, inv := range open {
-		x.guard.Finish(inv.RequestID, status)
+		x.guard.Finish(inv.RequestID, statusAt(e.ShutdownReason))
 	}
 	x.sandbox.Shutdown()
 	x.health()
+	x.cutEgress() // every connection says what it was
 	if n := x.guard.Recovered() + x.egress.Recovered(); n > 0 || len(x.pipeline.Lost()) > 0 {
 		x.pipeline.Add(&record.Record{
 			Kind: record.Health, Time: time.Now().UTC(), Rung: x.rung(), Lost: x.pipeline.Lost(), Recovered: n,
@@ -207,4 +229,16 @@ func (x *extension) shutdown(ctx context.Context, e *lambdaapi.Event) {
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
 	x.pipeline.Shutdown(ctx)
+}
+
+// statusAt is what became of an invocation that was open at the end of the
+// sandbox, as far as Lambda's reason tells.
+func statusAt(reason string) string {
+	switch strings.ToLower(reason) {
+	case "timeout":
+		return "timeout"
+	case "failure":
+		return "error"
+	}
+	return "unknown"
 }

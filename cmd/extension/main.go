@@ -39,7 +39,7 @@ func run() int {
 		log.Error("registering", zap.Error(err))
 		return 1 // without registration Lambda fails the init, whatever we do
 	}
-	if cfg.OnErrorClosed {
+	if cfg.OnErrorClosed && !cfg.Off { // off is off
 		if err := errors.Join(cfgErr, x.bound, x.policy.err()); err != nil {
 			return x.refuseToStart(ctx, err) // fail-closed, asked for
 		}
@@ -97,7 +97,7 @@ func (x *extension) subscribe(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	_, err := x.api.Subscribe(ctx, lambdaapi.Subscription{Types: x.cfg.Telemetry, Port: x.telemetryPort})
-	x.telemetry = err == nil
+	x.telemetry.Store(err == nil)
 	x.degradeBy("telemetry", err)
 }
 
