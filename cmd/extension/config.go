@@ -97,7 +97,7 @@ var settings = []setting{
 	{"GATEHOUSE_RUNTIME_API_ADDR", address(func(c *config) *string { return &c.RuntimeAPIAddr })},
 	{"GATEHOUSE_EGRESS_ADDR", address(func(c *config) *string { return &c.EgressAddr })},
 	{"GATEHOUSE_TELEMETRY_ADDR", address(func(c *config) *string { return &c.TelemetryAddr })},
-	{"GATEHOUSE_RUN_DIR", text(func(c *config) *string { return &c.RunDir })},
+	{"GATEHOUSE_RUN_DIR", folder},
 	{"GATEHOUSE_UPSTREAM_CA", text(func(c *config) *string { return &c.UpstreamCA })},
 	{"GATEHOUSE_FINGERPRINT_KEY", text(func(c *config) *string { return &c.FingerprintKey })},
 	{"GATEHOUSE_LOG_LEVEL", oneOf(map[string]func(*config){
@@ -289,6 +289,18 @@ func address(field func(*config) *string) func(*config, string) error {
 		*field(c) = v
 		return nil
 	}
+}
+
+// folder takes what the wrapper takes too: it reads paths character by character.
+func folder(c *config, v string) error {
+	odd := func(r rune) bool {
+		return !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/", r)
+	}
+	if !strings.HasPrefix(v, "/") || strings.ContainsFunc(v, odd) {
+		return fmt.Errorf("%q is not an absolute path of letters, digits and ._-/", v)
+	}
+	c.RunDir = v
+	return nil
 }
 
 func telemetryTypes(c *config, v string) error {

@@ -26,6 +26,7 @@ func TestConfigReportsEveryMistakeAtOnce(t *testing.T) {
 		"GATEHOUSE_HEC_URL=ftp://user:secret@splunk.example",
 		"GATEHOUSE_TELEMETRY=platform,all",
 		"GATEHOUSE_INSPECT_TLS=perhaps",
+		"GATEHOUSE_RUN_DIR=/tmp/my folder",
 	})
 	if err == nil {
 		t.Fatal("no error")
@@ -37,6 +38,7 @@ func TestConfigReportsEveryMistakeAtOnce(t *testing.T) {
 		`GATEHOUSE_HEC_URL: wants a URL`,
 		`GATEHOUSE_TELEMETRY: "all" is not platform`,
 		`GATEHOUSE_INSPECT_TLS: "perhaps" is not one of`,
+		`GATEHOUSE_RUN_DIR: "/tmp/my folder" is not an absolute path`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)
