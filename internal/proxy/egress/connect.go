@@ -129,7 +129,7 @@ func (f *flow) watch(c *early, upstream net.Conn) {
 		f.inspect(c.Conn, upstream, h)
 		return
 	}
-	if v := f.notSeen(); v.Action.Blocks() {
+	if v := f.notInspected(down, h); v.Action.Blocks() {
 		f.count(func(n *proxy.Counters) { n.Refused++ })
 		f.alert(down, c.Conn, alertAccessDenied)
 		return
@@ -160,6 +160,20 @@ func (f *flow) judgeHello(h hello) proxy.Verdict {
 		return v
 	}
 	return f.decide(&detect.Observation{Kind: detect.KindClientHello, Target: t})
+}
+
+// notInspected judges a tunnel that is not inspected. One that should be, and is
+// not because the server spoke before the client's TLS began, is no TLS: a server
+// that wants its client's bytes unread would only have to say one.
+func (f *flow) notInspected(down *downward, h hello) proxy.Verdict {
+	if f.wantsInspection(h) && down.n > 0 { // down is over: interrupt saw to it
+		v := f.p.ownVerdict("egress.malformed-hello", "the server spoke before the ClientHello, so TLS cannot be inspected", false)
+		f.note(v)
+		if v.Action.Blocks() {
+			return v
+		}
+	}
+	return f.notSeen()
 }
 
 // notSeen holds f to the rules once more when it was let through because its

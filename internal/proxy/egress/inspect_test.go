@@ -189,6 +189,43 @@ func TestLeakInOpaque(t *testing.T) {
 	}
 }
 
+// TestServerSpeaksBeforeTLS has a server that is in league with the client say a
+// byte before the handshake, so that the proxy takes the rest for something else.
+func TestServerSpeaksBeforeTLS(t *testing.T) {
+	for _, mode := range []string{"enforce", "monitor"} {
+		l := listen(t)
+		got := make(chan string, 1)
+		go func() {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte("x")) // the client says
+			s := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{must(authority.leaf("api.test"))}})
+			said := make([]byte, 100)
+			n, _ := s.Read(said) // nothing is an answer, too
+			got <- string(said[:n])
+			_ = s.Close()
+		}()
+		g := newGate(t, "mode: "+mode+"\negress:"+hosts+inspecting, nil)
+		under := g.tunnel("api.test:" + portOf(l.Addr()))
+		if _, err := io.ReadFull(under, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		c := tls.Client(under, &tls.Config{ServerName: "api.test", InsecureSkipVerify: true})
+		_, _ = c.Write([]byte("GET /?d=" + secret)) // it may be cut meanwhile
+		_ = c.Close()
+		if all := <-got; strings.Contains(all, secret) != (mode == "monitor") {
+			t.Errorf("%s: the server saw %q", mode, all)
+		}
+		want := map[string]string{"enforce": "blocked", "monitor": "allowed"}[mode]
+		if r := g.connection(); r.Action != want || r.WouldAction != "blocked" || !strings.HasPrefix(r.Reason, "egress.malformed-hello") {
+			t.Errorf("%s: connection %s, would be %s, %q", mode, r.Action, r.WouldAction, r.Reason)
+		}
+		_ = l.Close()
+	}
+}
+
 // TestServerSpeaksFirst inspects a protocol in which the client waits.
 func TestServerSpeaksFirst(t *testing.T) {
 	l := tls.NewListener(listen(t), &tls.Config{Certificates: []tls.Certificate{must(authority.leaf("api.test"))}})
