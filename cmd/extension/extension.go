@@ -4,15 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,6 +53,7 @@ type extension struct {
 	relay    runtimeapi.Relay
 	egress   egress.Proxy
 	pipeline telemetry.Pipeline
+	receiver receiver.Receiver
 	hec      *hec.Client // nil: records go to stdout
 
 	started     sync.Once
@@ -151,6 +148,9 @@ func (x *extension) roots() *x509.CertPool {
 // report takes a record from the guard, relay or egress. Where a connection was
 // asked to go may hold a secret, in any case, and the log shows it, too.
 func (x *extension) report(r *record.Record) {
+	if r.Kind == record.Invocation {
+		r.Lost = x.pipeline.Lost() // a sandbox may end without SHUTDOWN
+	}
 	if r.Dest != "" {
 		x.secrets.maskTarget(r)
 	}
@@ -185,127 +185,6 @@ func (x *extension) identify() (id string, generation int) {
 	id, generation, err := x.folder.sandbox()
 	x.degradeBy("sandbox", err)
 	return id, generation
-}
-
-// bind takes the listeners and tells the wrapper. All of it happens before
-// register, so before any of the function's code. What fails is noted: the
-// function then runs without it.
-func (x *extension) bind() {
-	folder, err := openRunFolder(x.cfg.RunDir)
-	x.folder = folder
-	egressErr := x.listenEgress()
-	if x.cfg.Off {
-		x.degradeBy("egress", egressErr)
-		return
-	}
-	relayErr := x.serve(x.cfg.RuntimeAPIAddr, x.relay.Server())
-	x.degradeBy("telemetry", x.listenTelemetry())
-	x.bound = errors.Join(err, egressErr, relayErr)
-	if x.bound == nil {
-		x.bound = x.tellWrapper() // of nothing that is not there
-	}
-	x.degradeBy("start", x.bound)
-}
-
-func (x *extension) listenEgress() error {
-	l, err := net.Listen(network(x.cfg.EgressAddr), x.cfg.EgressAddr)
-	if err != nil {
-		return fmt.Errorf("egress: %w", err)
-	}
-	go x.serveEgress(l) // owned by the process: it ends with it
-	return nil
-}
-
-func (x *extension) serveEgress(l net.Listener) {
-	if err := x.egress.Serve(l); err != nil {
-		x.degradeBy("egress", err)
-	}
-}
-
-// serve binds addr and serves it until the process ends.
-func (x *extension) serve(addr string, s *http.Server) error {
-	l, err := net.Listen(network(addr), addr)
-	if err != nil {
-		return err
-	}
-	go func() { _ = s.Serve(l) }() // owned by the process: it ends with it
-	return nil
-}
-
-// network is tcp4 for an IPv4 address: the plain tcp first finds out by trial
-// which families the system has.
-func network(addr string) string {
-	if a, err := netip.ParseAddrPort(addr); err == nil && a.Addr().Is4() {
-		return "tcp4"
-	}
-	return "tcp"
-}
-
-// listenTelemetry binds where Lambda's telemetry arrives: on the address that
-// sandbox.localdomain stands for, which is in /etc/hosts where it exists.
-func (x *extension) listenTelemetry() error {
-	if len(x.cfg.Telemetry) == 0 {
-		return nil
-	}
-	addr := x.cfg.TelemetryAddr
-	h := &receiver.Receiver{
-		Add: x.pipeline.Add, Done: x.runtimeDone, Current: x.current, Concurrent: x.cfg.Managed,
-		Platform: func(typ string, _ json.RawMessage) {
-			if typ == "platform.start" {
-				x.running.Store(true)
-			}
-		},
-	}
-	if err := x.serve(addr, &http.Server{Handler: h}); err != nil {
-		return err
-	}
-	_, port, _ := net.SplitHostPort(addr)
-	x.telemetryPort, _ = strconv.Atoi(port) // checked with the configuration
-	return nil
-}
-
-// runtimeDone is what Lambda's telemetry says of the end of an invocation.
-func (x *extension) runtimeDone(requestID, status string) {
-	if status == "failure" {
-		status = "error"
-	}
-	x.sandbox.Update(requestID, func(inv *proxy.Invocation) {
-		if inv.Status == "" {
-			inv.Status = status
-		}
-	})
-	x.endings.end(requestID)
-}
-
-// gone ends an invocation whose runtime holds no connection any more, where
-// nothing better tells: some runtimes make a new one for each request.
-func (x *extension) gone(requestID string) {
-	if !x.telemetry.Load() {
-		x.endings.end(requestID)
-	}
-}
-
-// current is whose a log line is that does not say so itself.
-func (x *extension) current() string {
-	if open, _ := x.sandbox.At(); len(open) == 1 {
-		return open[0].RequestID
-	}
-	return ""
-}
-
-// sandboxHost reads /etc/hosts and no more: a look-up could go to a DNS server,
-// and this is before register.
-func sandboxHost() string {
-	text, _ := os.ReadFile("/etc/hosts") // absent: loopback
-	for line := range strings.Lines(string(text)) {
-		fields := strings.Fields(line)
-		for _, name := range fields[min(1, len(fields)):] {
-			if ip, err := netip.ParseAddr(fields[0]); err == nil && (name == "sandbox.localdomain" || name == "sandbox") {
-				return ip.String()
-			}
-		}
-	}
-	return "127.0.0.1"
 }
 
 // tellWrapper writes the ready file, and what the wrapper points TLS clients at.

@@ -285,3 +285,12 @@ func newProxy(t *testing.T, target string) *connectProxy {
 	t.Cleanup(func() { _ = s.Close() })
 	return p
 }
+
+// A function that crashes has its summary, though its sandbox is reset at once.
+func TestCrashHasItsSummary(t *testing.T) {
+	g := start(t, "func", setup{attach: wrapper})
+	for n := range 5 {
+		g.invoke(t, `{"Do":"exit","Code":1}`)
+		eventually(t, fmt.Sprintf("summary %d", n+1), func() bool { return g.kinds(record.Invocation) == n+1 })
+	}
+}

@@ -217,7 +217,7 @@ func (x *extension) shutdown(ctx context.Context, e *lambdaapi.Event) {
 	x.sandbox.Shutdown()
 	x.health()
 	x.cutEgress() // every connection says what it was
-	if n := x.guard.Recovered() + x.egress.Recovered(); n > 0 || len(x.pipeline.Lost()) > 0 {
+	if n := x.guard.Recovered() + x.egress.Recovered() + int(x.receiver.Stats().Panics); n > 0 || len(x.pipeline.Lost()) > 0 {
 		x.pipeline.Add(&record.Record{
 			Kind: record.Health, Time: time.Now().UTC(), Rung: x.rung(), Lost: x.pipeline.Lost(), Recovered: n,
 		})
