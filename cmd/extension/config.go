@@ -294,10 +294,10 @@ func address(field func(*config) *string) func(*config, string) error {
 // folder takes what the wrapper takes too: it reads paths character by character.
 func folder(c *config, v string) error {
 	odd := func(r rune) bool {
-		return !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/", r)
+		return !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:,_-/", r)
 	}
 	if !strings.HasPrefix(v, "/") || strings.ContainsFunc(v, odd) {
-		return fmt.Errorf("%q is not an absolute path of letters, digits and ._-/", v)
+		return fmt.Errorf("%q is not an absolute path of letters, digits and .:,_-/", v)
 	}
 	c.RunDir = v
 	return nil
