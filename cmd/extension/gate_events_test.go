@@ -63,12 +63,17 @@ func TestNothingChanges(t *testing.T) {
 			t.Parallel()
 			g := shortly(t, a.s)
 			for i, tt := range tests {
+				began := time.Now()
 				with, log := one(t, g, tt.event)
+				whole := time.Since(began)
 				sameAnswers(t, tt.name, with, answers[i])
+				if whole > 9*time.Second { // a time-out is 3 s, a lost Init 10
+					t.Errorf("%s: %v until the sandbox was at rest\n%s", tt.name, whole, g.timed())
+				}
 				if log != logs[i] {
 					t.Errorf("%s: the function's log is\n%s\nwithout the layer\n%s", tt.name, log, logs[i])
 				}
-				t.Logf("%s: %v with the layer, %v without", tt.name, with.Duration, answers[i].Duration)
+				t.Logf("%s: %v with the layer, %v without; %v until the sandbox was at rest", tt.name, with.Duration, answers[i].Duration, whole)
 			}
 		})
 	}

@@ -143,6 +143,17 @@ func (g *gate) log(source string) string {
 	return b.String()
 }
 
+// timed returns all lines with their times.
+func (g *gate) timed() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var b strings.Builder
+	for _, l := range g.lines {
+		fmt.Fprintf(&b, "%s %s %s\n", l.Time.Format("15:04:05.000"), l.Source, l.Text)
+	}
+	return b.String()
+}
+
 // invoke sends one event and returns the answer as the caller sees it.
 func (g *gate) invoke(t *testing.T, event string) *emulator.Output {
 	t.Helper()
