@@ -166,33 +166,11 @@ func unknown(env map[string]string) (errs []error) {
 }
 
 func nearest(name string) string {
-	best, at := "", 1<<30
+	var names []string
 	for _, s := range settings {
-		if d := distance(name, s.name); d < at {
-			best, at = s.name, d
-		}
+		names = append(names, s.name)
 	}
-	return best
-}
-
-// distance is Levenshtein's: how many letters differ.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
+	return policy.Nearest(name, names)
 }
 
 // readCustomerProxy takes the proxy variables as the function has them. One that
@@ -235,8 +213,11 @@ func samePort(hostport, egress string) bool {
 	return err == nil && loopback(u.Hostname()) && u.Port() == fmt.Sprint(e.Port())
 }
 
+// loopback reports whether host is this machine by an address or by one of the
+// names that it goes by.
 func loopback(host string) bool {
-	if host == "localhost" {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".localdomain") || host == "sandbox" {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)

@@ -79,6 +79,7 @@ func TestConfigOverrides(t *testing.T) {
 func TestOwnAddressIsNoUpstream(t *testing.T) {
 	for value, own := range map[string]bool{
 		"http://127.0.0.1:18790": true, "127.0.0.1:18790": true, "http://localhost:18790": true, "http://[::1]:18790/": true, "http://0.0.0.0:18790": true,
+		"http://localhost.localdomain:18790": true, "http://sandbox:18790": true, "http://LOCALHOST.:18790": true,
 		"http://proxy.example:18790": false, "http://127.0.0.1:3128": false,
 	} {
 		c, err := readConfig([]string{"HTTPS_PROXY=" + value})
@@ -91,8 +92,11 @@ func TestOwnAddressIsNoUpstream(t *testing.T) {
 func TestCustomerProxyExceptions(t *testing.T) {
 	c, _ := readConfig([]string{"HTTPS_PROXY=http://proxy.example:3128", "NO_PROXY=direct.example, .inner.example"})
 	for host, through := range map[string]bool{"api.example": true, "direct.example": false, "a.inner.example": false, "inner.example.org": true} {
-		if got := c.CustomerProxy.of(host) != nil; got != through {
+		if got := c.CustomerProxy.of("connect", host) != nil; got != through {
 			t.Errorf("%s through the proxy: %v", host, got)
+		}
+		if c.CustomerProxy.of("http", host) != nil {
+			t.Errorf("plain HTTP to %s goes through a proxy that is for HTTPS", host)
 		}
 	}
 }

@@ -37,9 +37,9 @@ type extension struct {
 	bound  error // what could not be bound or written before register
 
 	api      *lambdaapi.Client
-	function lambdaapi.Function
-	invoked  bool // Lambda tells us of invocations
-	proxied  bool // the function names our egress port by itself
+	function atomic.Pointer[lambdaapi.Function] // nil before register
+	invoked  bool                               // Lambda tells us of invocations
+	proxied  bool                               // the function names our egress port by itself
 
 	telemetry     atomic.Bool // subscribed
 	running       atomic.Bool // Lambda's telemetry has told of an invocation
@@ -162,7 +162,10 @@ func (x *extension) report(r *record.Record) {
 func (x *extension) stamp(r *record.Record) {
 	x.sandbox.Stamp(r)
 	r.FunctionName, r.FunctionVersion = x.cfg.FunctionName, x.cfg.FunctionVers
-	r.AccountID, r.Region = x.function.AccountID, x.cfg.Region
+	if f := x.function.Load(); f != nil {
+		r.AccountID = f.AccountID
+	}
+	r.Region = x.cfg.Region
 	r.GatehouseVersion = version
 	if p := x.policy.loaded(); p != nil {
 		r.PolicyHash = p.Hash
@@ -248,12 +251,12 @@ func namesUs(cfg config) bool {
 // fingerprintKey is what secrets are fingerprinted with: the customer's key, or
 // one derived from the HEC token, so that fingerprints are equal across
 // sandboxes. Without either it is this process's own.
-func fingerprintKey(cfg *config) []byte {
+func fingerprintKey(key, token string) []byte {
 	switch {
-	case cfg.FingerprintKey != "":
-		return []byte(cfg.FingerprintKey)
-	case cfg.HECToken != "":
-		sum := sha256.Sum256([]byte("gatehouse fingerprint\x00" + cfg.HECToken))
+	case key != "":
+		return []byte(key)
+	case token != "":
+		sum := sha256.Sum256([]byte("gatehouse fingerprint\x00" + token))
 		return sum[:]
 	}
 	return []byte(newSandboxID() + newSandboxID())

@@ -96,10 +96,15 @@ func (x *extension) listenTelemetry() error {
 	return nil
 }
 
-// runtimeDone is what Lambda's telemetry says of the end of an invocation.
+// runtimeDone is what Lambda's telemetry says of the end of an invocation. The
+// function can say it too, so it is believed only in Lambda's own words.
 func (x *extension) runtimeDone(requestID, status string) {
-	if status == "failure" {
+	switch status {
+	case "success", "error", "timeout":
+	case "failure":
 		status = "error"
+	default:
+		return
 	}
 	x.sandbox.Update(requestID, func(inv *proxy.Invocation) {
 		if inv.Status == "" {

@@ -40,7 +40,7 @@ func (x *extension) loop(ctx context.Context) error {
 	answers := make(chan next, 1)
 	ask := func() {
 		go func() { // ends with its one answer
-			e, err := x.api.Next(ctx)
+			e, err := x.next(ctx)
 			answers <- next{e, err}
 		}()
 	}
@@ -81,6 +81,23 @@ func (x *extension) tick(ctx context.Context, now time.Time) {
 		x.health()
 	}
 	x.flush(ctx, now.Add(maxFlush))
+}
+
+// maxAsks is how often one event is asked for when the connection to Lambda
+// breaks. What Lambda answers, it answers once.
+const maxAsks = 5
+
+// next asks for the next event. An error would end the process, and the sandbox
+// with it, so a connection that breaks is made again.
+func (x *extension) next(ctx context.Context) (*lambdaapi.Event, error) {
+	for tries := 1; ; tries++ {
+		e, err := x.api.Next(ctx)
+		var status *lambdaapi.StatusError
+		if err == nil || tries == maxAsks || errors.As(err, &status) || ctx.Err() != nil {
+			return e, err
+		}
+		time.Sleep(time.Duration(tries) * 10 * time.Millisecond)
+	}
 }
 
 // invoke accompanies one invocation to its end, and flushes.

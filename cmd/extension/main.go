@@ -66,7 +66,9 @@ func (x *extension) register(ctx context.Context) error {
 		_, err = x.api.Register(ctx, lambdaapi.Shutdown)
 		return err
 	}
-	x.function, x.invoked, err = x.api.RegisterAny(ctx, x.cfg.Managed)
+	var f lambdaapi.Function
+	f, x.invoked, err = x.api.RegisterAny(ctx, x.cfg.Managed)
+	x.function.Store(&f)
 	return err
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 
@@ -24,10 +25,14 @@ type lazySecrets struct {
 
 func (l *lazySecrets) get() *leak.Set {
 	l.once.Do(func() {
-		key := fingerprintKey(l.cfg)
+		token := l.cfg.HECToken
+		if text, err := os.ReadFile(l.cfg.HECTokenFile); l.cfg.HECTokenFile != "" && err == nil {
+			token = strings.TrimSpace(string(text)) // unreadable: hec says so
+		}
+		key := fingerprintKey(l.cfg.FingerprintKey, token)
 		fingerprint := func(value []byte) string { return record.Fingerprint(key, value) }
 		secrets := leak.Watch(l.cfg.Environ, l.policy().WatchSecret, fingerprint)
-		if token := l.cfg.HECToken; len(token) >= 8 {
+		if len(token) >= 8 {
 			secrets = append(secrets, leak.Secret{
 				Name: "GATEHOUSE_HEC_TOKEN", Value: []byte(token), Fingerprint: fingerprint([]byte(token)),
 			})
@@ -91,9 +96,14 @@ func awsHost(host string) bool {
 	return false
 }
 
-// of returns the proxy that the customer wants for host, or nil.
-func (c customerProxy) of(host string) *url.URL {
-	if c.HTTPS == nil {
+// of returns the proxy that the customer wants for host, or nil. via is connect or
+// http, as egress calls them.
+func (c customerProxy) of(via, host string) *url.URL {
+	wanted := c.HTTPS
+	if via == "http" {
+		wanted = c.HTTP
+	}
+	if wanted == nil {
 		return nil
 	}
 	for entry := range strings.FieldsFuncSeq(c.No, func(r rune) bool { return r == ',' || r == ' ' }) {
@@ -102,5 +112,5 @@ func (c customerProxy) of(host string) *url.URL {
 			return nil
 		}
 	}
-	return c.HTTPS
+	return wanted
 }

@@ -1,11 +1,11 @@
 package policy
 
-// maxNearest bounds the words that nearest compares, in bytes: no key is longer.
+// maxNearest bounds the words that Nearest compares, in bytes: no key is longer.
 const maxNearest = 64
 
-// nearest returns the word of known that takes the fewest edits to become word;
-// of equals, the first.
-func nearest(word string, known []string) string {
+// Nearest returns the word of known that takes the fewest edits to become word; of
+// equals, the first. It is for telling somebody what he may have meant.
+func Nearest(word string, known []string) string {
 	if len(word) > maxNearest {
 		word = word[:maxNearest]
 	}

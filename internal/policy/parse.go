@@ -181,7 +181,7 @@ func (r *reader) unknown(name *yaml.Node, key string, fields []field) {
 	for i, f := range fields {
 		names[i] = f.name
 	}
-	r.fail(name, key, "unknown key %s; the nearest is %q", quote(name.Value), nearest(name.Value, names))
+	r.fail(name, key, "unknown key %s; the nearest is %q", quote(name.Value), Nearest(name.Value, names))
 }
 
 // entries calls f with every key and value of the mapping n. An empty value is an

@@ -124,7 +124,7 @@ func (f *flow) route() {
 			return
 		}
 	}
-	f.through = f.p.Upstream(f.target.host)
+	f.through = f.p.Upstream(f.via, f.target.host)
 }
 
 var errLoop = errors.New("the proxy to go through is gatehouse itself")

@@ -464,7 +464,7 @@ func TestCustomersProxy(t *testing.T) {
 	for _, inspect := range []string{"", inspecting} {
 		asked = nil
 		g := newGate(t, "mode: enforce\negress:\n  default: allow"+inspect, func(p *egress.Proxy) {
-			p.Upstream = func(host string) *url.URL {
+			p.Upstream = func(_, host string) *url.URL {
 				if host == "third.test" {
 					return nil
 				}
