@@ -34,8 +34,8 @@ func TestNothingChanges(t *testing.T) {
 		{"crash", `{"Do":"exit","Code":3,"Say":"last words"}`},
 		{"clean exit", `{"Do":"exit"}`},
 		{"time-out", `{"Do":"sleep","Ms":5000}`},
-		{"stream", `{"Do":"stream","Bytes":20000000}`},
-		{"stream that fails", `{"Do":"stream","Bytes":100000,"Message":"midway"}`},
+		{"parts, too large together", `{"Do":"stream","Bytes":20000000}`},
+		{"parts that fail", `{"Do":"stream","Bytes":100000,"Message":"midway"}`},
 		{"largest answer", `{"Do":"big","Bytes":6291556}`},
 		{"answer too large", `{"Do":"big","Bytes":6291557}`},
 	}
@@ -215,4 +215,28 @@ func TestHealthSaysHowItIsAttached(t *testing.T) {
 			t.Errorf("%s: %s in\n%s", tt.attach, tt.dontWant, log)
 		}
 	}
+}
+
+// A collector that dies between two invocations costs the function nothing, and
+// the evidence of what came after is printed as a last resort.
+func TestConsoleKilledInMidRun(t *testing.T) {
+	const attack = `{"Records":[{"EventSource":"aws:sns","EventVersion":"1.0","Sns":{"Message":"1' UNION SELECT password FROM users -- ","MessageId":"m"}}]}`
+	g := start(t, "echo", setup{attach: wrapper})
+	for i, event := range []string{`{"a":1}`, `{"a":2}`, `{"a":3}`} {
+		if i == 1 {
+			if err := g.console.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if out := g.invoke(t, event); string(out.Payload) != event || out.FunctionError != "" {
+			t.Errorf("%s was answered %q %s", event, out.Payload, out.FunctionError)
+		}
+	}
+	if out := g.invoke(t, attack); string(out.Payload) != "null" {
+		t.Errorf("the attack was answered %q", out.Payload)
+	}
+	g.stop(t)
+	eventually(t, "the attack is in the function's log", func() bool {
+		return strings.Contains(g.log("extension"), `"kind":"attack"`)
+	})
 }
