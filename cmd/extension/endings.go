@@ -29,14 +29,6 @@ func (e *endings) end(requestID string) {
 	}
 }
 
-// forget begins anew: what ended before Lambda is asked for the next event is not
-// the end of that one, though a retry has the request id of the first try.
-func (e *endings) forget() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.ids, e.next = [64]string{}, 0
-}
-
 // over reports whether the invocation is over; if not, the channel is closed at
 // the next ending, whosever it is.
 func (e *endings) over(requestID string) (bool, <-chan struct{}) {

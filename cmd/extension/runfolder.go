@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -107,14 +108,10 @@ func (f runFolder) write(name string, data []byte) error {
 	return nil
 }
 
-func (f runFolder) create(name string) (*os.File, error) {
-	return os.OpenFile(f.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-}
-
 // sandbox returns who this sandbox is: its id, kept over resets, and how often
 // it has started. Where the file is missing or spoilt, a new life begins.
 func (f runFolder) sandbox() (id string, generation int, err error) {
-	text, _ := os.ReadFile(f.path("sandbox"))
+	text := f.peek("sandbox")
 	id, count, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
 	generation, cerr := strconv.Atoi(count)
 	if raw, herr := hex.DecodeString(id); herr != nil || len(raw) != 8 || cerr != nil || generation < 1 {
@@ -122,6 +119,18 @@ func (f runFolder) sandbox() (id string, generation int, err error) {
 	}
 	generation++
 	return id, generation, f.write("sandbox", fmt.Appendf(nil, "%s %d\n", id, generation))
+}
+
+// peek reads a small file, or nothing: it waits for no pipe and follows no link
+// that somebody left in the file's place.
+func (f runFolder) peek(name string) []byte {
+	file, err := os.OpenFile(f.path(name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = file.Close() }() // only read
+	text, _ := io.ReadAll(io.LimitReader(file, 64))
+	return text
 }
 
 func newSandboxID() string {
