@@ -40,7 +40,7 @@ func (e *Engine) Inspect(event []byte, source *detect.Source, result *detect.Res
 		in = new(inspection)
 	}
 	in.begin(event, source, result, stop, e.budget(len(event)))
-	in.event()
+	in.run(event)
 	in.release()
 	e.inspections.Put(in)
 }

@@ -19,6 +19,12 @@ const (
 	keepBuffer = 64 << 10
 )
 
+// readings are how many encodings, JSON not counted, are undone in one reading of
+// an event after the other. It is read again only where nothing was found and
+// there was more to undo. So what is written to cost much, in front of an attack,
+// cannot use up the budget before the attack is reached.
+var readings = [...]int{1, maxLayers}
+
 // inspection is the work on one event. Layer 0 is the event itself; every
 // encoding undone adds a layer on top of it.
 type inspection struct {
@@ -28,6 +34,10 @@ type inspection struct {
 	budget int
 	asked  int // work at the last question to stop
 	done   bool
+
+	limit   int  // how many encodings are undone in this reading, JSON not counted
+	undone  int  // how many of them are at the moment
+	clipped bool // there was more to undo
 
 	raw    str // the string of the event that is being judged
 	layers [maxLayers + 1]layer
@@ -47,9 +57,29 @@ type layer struct {
 
 func (in *inspection) begin(event []byte, source *detect.Source, result *detect.Result, stop func() bool, budget int) {
 	in.result, in.source, in.stop, in.budget = result, source, stop, budget
-	in.asked, in.done, in.top = 0, false, 0
+	in.asked, in.done = 0, false
+	in.rewind(event, readings[0])
+}
+
+// rewind puts the inspection before the first byte of event, for a reading that
+// undoes up to limit encodings.
+func (in *inspection) rewind(event []byte, limit int) {
+	in.top, in.undone, in.limit, in.clipped = 0, 0, limit, false
 	in.layers[0].scanner.reset(event, false)
 	in.layers[0].json = true
+}
+
+// run reads the event, as often as is called for. The budget is one for all.
+func (in *inspection) run(event []byte) {
+	in.event()
+	for _, limit := range readings[1:] {
+		if !in.clipped || in.done || len(in.result.Findings) > 0 {
+			return
+		}
+		in.result.Strings, in.result.Gaps = 0, in.result.Gaps[:0] // counted again
+		in.rewind(event, limit)
+		in.event()
+	}
 }
 
 // release drops what belongs to the caller, and buffers that are too big to keep.
@@ -159,7 +189,9 @@ func (in *inspection) judge(value []byte, c class) {
 func (in *inspection) undo(value []byte, c class) {
 	found := in.values
 	if isForm(value, c) && !in.trusted() && in.push("form") {
-		in.form(value)
+		if !in.clip() {
+			in.form(value)
+		}
 		in.pop()
 	}
 	for i := range rungs {
@@ -182,7 +214,7 @@ func (in *inspection) climb(r *rung, value []byte) {
 	}
 	l := &in.layers[in.top]
 	var ok bool
-	if l.buf, ok = r.decode(slices.Grow(l.buf[:0], len(value)), value); ok && in.spend(len(l.buf)) {
+	if l.buf, ok = r.decode(slices.Grow(l.buf[:0], len(value)), value); ok && !in.clip() && in.spend(len(l.buf)) {
 		in.judge(l.buf, classesOf(l.buf))
 	}
 }
@@ -215,13 +247,29 @@ func (in *inspection) push(rung string) bool {
 		in.gap("depth", 0)
 		return false
 	}
+	if rung != "json" {
+		in.undone++
+	}
 	in.top++
 	l := &in.layers[in.top]
 	l.rung, l.json, l.name = rung, false, nil
 	return true
 }
 
-func (in *inspection) pop() { in.top-- }
+// clip reports whether this reading goes no deeper than the layer below the top
+// one, which holds something, and notes that there is more to undo.
+func (in *inspection) clip() bool {
+	over := in.undone > in.limit
+	in.clipped = in.clipped || over
+	return over
+}
+
+func (in *inspection) pop() {
+	if in.layers[in.top].rung != "json" {
+		in.undone--
+	}
+	in.top--
+}
 
 // spend takes n bytes of work from the budget. It reports false, and ends the
 // inspection, where the budget or the caller's patience is at its end.
