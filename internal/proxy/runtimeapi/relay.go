@@ -29,7 +29,7 @@ const (
 	// managed instance; what is beyond it passes uninspected and is counted.
 	maxInspecting = 32 << 20
 	// copySize is the size of the buffers that bodies are copied with.
-	copySize = 128 << 10
+	copySize = 32 << 10
 )
 
 // Relay is the HTTP handler that the runtime takes for the Runtime API. Its
@@ -88,8 +88,6 @@ func (r *Relay) up(req *http.Request) (*http.Response, error) {
 			DialContext:         dial.DialContext,
 			DisableCompression:  true,
 			MaxIdleConnsPerHost: 64,
-			WriteBufferSize:     copySize,
-			ReadBufferSize:      copySize,
 		}
 	})
 	return r.transport.RoundTrip(req)
