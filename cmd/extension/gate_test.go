@@ -122,6 +122,11 @@ func (g *gate) stop(t *testing.T) {
 	if log := g.log("extension"); strings.Contains(log, "panic") || strings.Contains(log, "DATA RACE") {
 		t.Errorf("the extension's log:\n%s", log)
 	}
+	for _, r := range g.records(t, record.Health) {
+		if r.Recovered != 0 {
+			t.Errorf("%d panics were recovered", r.Recovered)
+		}
+	}
 }
 
 func (g *gate) add(l emulator.Line) {
