@@ -132,12 +132,20 @@ func (d *demo) await(ctx context.Context, done func() (bool, error)) error {
 	}
 }
 
-func (d *demo) detections(ctx context.Context, kind record.Kind) ([]console.Detection, error) {
-	list, err := d.console.Detections(ctx, console.Filter{Kind: kind, Limit: 10_000})
-	if err != nil {
-		return nil, fmt.Errorf("asking the console: %w", err)
+// detections returns all that the console has of a kind, newest first.
+func (d *demo) detections(ctx context.Context, kind record.Kind) (all []console.Detection, err error) {
+	const page = 10_000 // the console's most
+	f := console.Filter{Kind: kind, Limit: page}
+	for {
+		list, err := d.console.Detections(ctx, f)
+		if err != nil {
+			return nil, fmt.Errorf("asking the console: %w", err)
+		}
+		if all = append(all, list...); len(list) < page {
+			return all, nil
+		}
+		f.Before = list[len(list)-1].Cursor()
 	}
-	return list, nil
 }
 
 // messageIn returns the SNS message in a detection's event.
