@@ -147,49 +147,56 @@ func (c *collector) channelOf(r *http.Request) (string, *reply) {
 	return name, nil
 }
 
+// intake is what a request brings before its events are read.
+type intake struct {
+	channel  string
+	defaults envelope
+	body     io.Reader
+}
+
+// accept reads all of a request but its events, or says how to refuse it.
+func (c *collector) accept(w http.ResponseWriter, r *http.Request) (in intake, refusal *reply) {
+	if in.channel, refusal = c.channelOf(r); refusal != nil {
+		return in, refusal
+	}
+	var err error
+	if in.defaults, err = requestDefaults(r); err != nil {
+		bad := replyFormat.at(0)
+		return in, &bad
+	}
+	if in.body = body(w, r); in.body == nil {
+		return in, &reply{} // body has answered
+	}
+	return in, nil
+}
+
 // events takes JSON envelopes.
 func (c *collector) events(w http.ResponseWriter, r *http.Request) reply {
-	channel, refusal := c.channelOf(r)
+	in, refusal := c.accept(w, r)
 	if refusal != nil {
 		return *refusal
 	}
-	defaults, err := requestDefaults(r)
-	if err != nil {
-		return replyFormat.at(0)
-	}
-	in := body(w, r)
-	if in == nil {
-		return reply{}
-	}
 	b := c.batch(r)
-	split := newSplitter(in)
-	return c.finish(b, channel, b.fill(func() (envelope, error) {
+	split := newSplitter(in.body)
+	return c.finish(b, in.channel, b.fill(func() (envelope, error) {
 		object, err := split.next()
 		if err != nil {
 			return envelope{}, err
 		}
-		return parseEnvelope(object, defaults)
+		return parseEnvelope(object, in.defaults)
 	}))
 }
 
 // raw takes lines. What is known of them stands in the query.
 func (c *collector) raw(w http.ResponseWriter, r *http.Request) reply {
-	channel, refusal := c.channelOf(r)
+	in, refusal := c.accept(w, r)
 	if refusal != nil {
 		return *refusal
 	}
-	defaults, err := requestDefaults(r)
-	if err != nil {
-		return replyFormat.at(0)
-	}
-	in := body(w, r)
-	if in == nil {
-		return reply{}
-	}
 	b := c.batch(r)
-	lines := bufio.NewScanner(in)
+	lines := bufio.NewScanner(in.body)
 	lines.Buffer(nil, maxEvent)
-	return c.finish(b, channel, b.fill(func() (envelope, error) { return nextLine(lines, defaults) }))
+	return c.finish(b, in.channel, b.fill(func() (envelope, error) { return nextLine(lines, in.defaults) }))
 }
 
 func nextLine(lines *bufio.Scanner, defaults envelope) (envelope, error) {
