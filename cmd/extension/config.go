@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
@@ -52,7 +53,9 @@ type config struct {
 	Region                     string
 	Managed                    bool // managed instance
 	CustomerProxy              customerProxy
+	Proxied                    bool // HTTPS_PROXY names our egress port
 	Environ                    []string
+	Env                        map[string]string // Environ by name
 }
 
 // customerProxy is the proxy that the function had before us.
@@ -122,7 +125,7 @@ func readConfig(environ []string) (config, error) {
 		FunctionName: env["AWS_LAMBDA_FUNCTION_NAME"], FunctionVers: env["AWS_LAMBDA_FUNCTION_VERSION"],
 		Region:  env["AWS_REGION"],
 		Managed: env["AWS_LAMBDA_INITIALIZATION_TYPE"] == "lambda-managed-instances",
-		Environ: environ,
+		Environ: environ, Env: env,
 	}
 	var errs []error
 	for _, s := range settings {
@@ -137,6 +140,7 @@ func readConfig(environ []string) (config, error) {
 	errs = append(errs, unknown(env)...)
 	errs = append(errs, c.check()...)
 	c.CustomerProxy = readCustomerProxy(env, c.EgressAddr)
+	c.Proxied = namesUs(env["HTTPS_PROXY"], c.EgressAddr) || namesUs(env["https_proxy"], c.EgressAddr)
 	return c, errors.Join(errs...)
 }
 
@@ -192,36 +196,70 @@ func readCustomerProxy(env map[string]string, egress string) customerProxy {
 	}
 }
 
+// proxyURL is the proxy that value names, unless that is ourselves; nil is none.
 func proxyURL(value, egress string) *url.URL {
-	if value == "" {
-		return nil
-	}
-	if !strings.Contains(value, "://") {
-		value = "http://" + value
-	}
-	u, err := url.Parse(value)
-	if err != nil || u.Host == "" || samePort(u.Host, egress) {
+	u := parseProxy(value)
+	if u == nil || isEgress(u, egress) {
 		return nil
 	}
 	return u
 }
 
-// samePort reports whether hostport is egress by whatever name of this machine.
-func samePort(hostport, egress string) bool {
-	u := url.URL{Host: hostport}
-	e, err := netip.ParseAddrPort(egress)
-	return err == nil && loopback(u.Hostname()) && u.Port() == fmt.Sprint(e.Port())
+// namesUs reports whether value, of a proxy variable, names our egress port.
+func namesUs(value, egress string) bool {
+	u := parseProxy(value)
+	return u != nil && isEgress(u, egress)
 }
 
-// loopback reports whether host is this machine by an address or by one of the
-// names that it goes by.
-func loopback(host string) bool {
+// parseProxy reads a proxy variable as clients do: the scheme may be missing.
+func parseProxy(value string) *url.URL {
+	if !strings.Contains(value, "://") {
+		value = "http://" + value
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" {
+		return nil
+	}
+	return u
+}
+
+// isEgress reports whether u is egress by whatever name of this machine.
+func isEgress(u *url.URL, egress string) bool {
+	e, err := netip.ParseAddrPort(egress)
+	return err == nil && thisMachine(u.Hostname()) && u.Port() == fmt.Sprint(e.Port())
+}
+
+// thisMachine reports whether host is loopback, or a name that stands for it in a
+// sandbox's /etc/hosts.
+func thisMachine(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".localdomain") || host == "sandbox" {
+	switch host {
+	case "localhost.localdomain", "sandbox.localdomain", "sandbox":
+		return true
+	}
+	return strings.HasSuffix(host, ".localhost") || loopback(host)
+}
+
+// loopback reports whether host is this machine for certain: what goes there in
+// the clear goes nowhere else.
+func loopback(host string) bool {
+	if host == "localhost" {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && (ip.Unmap().IsLoopback() || ip.IsUnspecified())
+}
+
+// token returns the HEC token. A file is read anew each time: it may be rotated.
+func (c *config) token() (string, error) {
+	if c.HECTokenFile == "" {
+		return c.HECToken, nil
+	}
+	text, err := os.ReadFile(c.HECTokenFile)
+	if err != nil {
+		return "", fmt.Errorf("GATEHOUSE_HEC_TOKEN_FILE: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
 }
 
 // The kinds of setting.

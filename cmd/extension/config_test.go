@@ -57,6 +57,8 @@ func TestPlainHTTPOnlyToThisMachine(t *testing.T) {
 		{[]string{"GATEHOUSE_HEC_URL=http://127.0.0.1:8088", "GATEHOUSE_HEC_TOKEN=t"}, true},
 		{[]string{"GATEHOUSE_HEC_URL=https://splunk.example", "GATEHOUSE_HEC_TOKEN=t"}, true},
 		{[]string{"GATEHOUSE_HEC_URL=http://splunk.example", "GATEHOUSE_HEC_TOKEN=t"}, false},
+		{[]string{"GATEHOUSE_HEC_URL=http://splunk.localdomain", "GATEHOUSE_HEC_TOKEN=t"}, false},
+		{[]string{"GATEHOUSE_HEC_URL=http://sandbox", "GATEHOUSE_HEC_TOKEN=t"}, false},
 		{[]string{"GATEHOUSE_HEC_URL=http://splunk.example", "GATEHOUSE_HEC_TOKEN=t", "GATEHOUSE_HEC_INSECURE=true"}, true},
 	}
 	for _, tt := range tests {
@@ -80,11 +82,11 @@ func TestOwnAddressIsNoUpstream(t *testing.T) {
 	for value, own := range map[string]bool{
 		"http://127.0.0.1:18790": true, "127.0.0.1:18790": true, "http://localhost:18790": true, "http://[::1]:18790/": true, "http://0.0.0.0:18790": true,
 		"http://localhost.localdomain:18790": true, "http://sandbox:18790": true, "http://LOCALHOST.:18790": true,
-		"http://proxy.example:18790": false, "http://127.0.0.1:3128": false,
+		"http://proxy.example:18790": false, "http://proxy.localdomain:18790": false, "http://127.0.0.1:3128": false,
 	} {
 		c, err := readConfig([]string{"HTTPS_PROXY=" + value})
-		if err != nil || (c.CustomerProxy.HTTPS == nil) != own || namesUs(c) != own {
-			t.Errorf("HTTPS_PROXY=%s: upstream %v, own %v, error %v", value, c.CustomerProxy.HTTPS, namesUs(c), err)
+		if err != nil || (c.CustomerProxy.HTTPS == nil) != own || c.Proxied != own {
+			t.Errorf("HTTPS_PROXY=%s: upstream %v, own %v, error %v", value, c.CustomerProxy.HTTPS, c.Proxied, err)
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -39,7 +38,6 @@ type extension struct {
 	api      *lambdaapi.Client
 	function atomic.Pointer[lambdaapi.Function] // nil before register
 	invoked  bool                               // Lambda tells us of invocations
-	proxied  bool                               // the function names our egress port by itself
 
 	telemetry     atomic.Bool // subscribed
 	running       atomic.Bool // Lambda's telemetry has told of an invocation
@@ -70,7 +68,7 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 		_, port, _ := strings.Cut(defaultTelemetry, ":")
 		cfg.TelemetryAddr = net.JoinHostPort(sandboxHost(), port)
 	}
-	x := &extension{cfg: cfg, log: log, folder: runFolder(cfg.RunDir), proxied: namesUs(cfg)}
+	x := &extension{cfg: cfg, log: log, folder: runFolder(cfg.RunDir)}
 	x.policy = lazyPolicy{cfg: &x.cfg, degrade: x.degradeBy}
 	x.secrets = lazySecrets{cfg: &x.cfg, policy: x.policy.get}
 	x.sandbox.Concurrent, x.sandbox.Identity = cfg.Managed, sync.OnceValues(x.identify)
@@ -103,7 +101,7 @@ func (x *extension) sink() telemetry.Sink {
 		return telemetry.Stdout{W: os.Stdout}
 	}
 	x.hec = &hec.Client{
-		URL: x.cfg.HECURL.String(), Token: x.token, Index: x.cfg.HECIndex, Agent: "gatehouse/" + version,
+		URL: x.cfg.HECURL.String(), Token: func(context.Context) (string, error) { return x.cfg.token() }, Index: x.cfg.HECIndex, Agent: "gatehouse/" + version,
 		CA: x.hecRoots(), Insecure: x.cfg.HECInsecure, Proxy: x.cfg.HECProxy,
 		Say: func(line string) { x.log.Warn("hec", zap.String("error", line)) },
 	}
@@ -114,18 +112,6 @@ func (x *extension) closeIdleSink() {
 	if x.hec != nil {
 		x.hec.CloseIdle()
 	}
-}
-
-// token is read anew each time: a file may be rotated.
-func (x *extension) token(context.Context) (string, error) {
-	if x.cfg.HECTokenFile == "" {
-		return x.cfg.HECToken, nil
-	}
-	text, err := os.ReadFile(x.cfg.HECTokenFile)
-	if err != nil {
-		return "", fmt.Errorf("GATEHOUSE_HEC_TOKEN_FILE: %w", err)
-	}
-	return strings.TrimSpace(string(text)), nil
 }
 
 func (x *extension) hecRoots() *x509.CertPool {
@@ -230,22 +216,6 @@ func noProxy(runtimeAPI string) string {
 		hosts += "," + host
 	}
 	return hosts
-}
-
-// namesUs reports whether the function is attached by naming our egress port in
-// its own HTTPS_PROXY.
-func namesUs(cfg config) bool {
-	env := environment(cfg.Environ)
-	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
-		value := env[name]
-		if !strings.Contains(value, "://") {
-			value = "http://" + value
-		}
-		if u, err := url.Parse(value); err == nil && samePort(u.Host, cfg.EgressAddr) {
-			return true
-		}
-	}
-	return false
 }
 
 // fingerprintKey is what secrets are fingerprinted with: the customer's key, or

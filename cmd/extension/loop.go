@@ -218,7 +218,7 @@ func (x *extension) rung() string {
 	switch {
 	case x.sandbox.Relayed():
 		return "wrapper"
-	case x.proxied:
+	case x.cfg.Proxied:
 		return "proxy"
 	}
 	return "none"

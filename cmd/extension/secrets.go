@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 
@@ -25,9 +24,9 @@ type lazySecrets struct {
 
 func (l *lazySecrets) get() *leak.Set {
 	l.once.Do(func() {
-		token := l.cfg.HECToken
-		if text, err := os.ReadFile(l.cfg.HECTokenFile); l.cfg.HECTokenFile != "" && err == nil {
-			token = strings.TrimSpace(string(text)) // unreadable: hec says so
+		token, err := l.cfg.token()
+		if err != nil {
+			token = l.cfg.HECToken // hec says what is wrong with the file
 		}
 		key := fingerprintKey(l.cfg.FingerprintKey, token)
 		fingerprint := func(value []byte) string { return record.Fingerprint(key, value) }

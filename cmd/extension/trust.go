@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 )
 
 // systemBundles are where systems keep their root certificates in one file:
@@ -28,7 +27,6 @@ var customerBundles = []string{
 // bundle is everything that a client of the function's trusted before, and ca.
 // A file that cannot be read is an error beside a usable bundle.
 func bundle(cfg *config, ca []byte) ([]byte, error) {
-	env := environment(cfg.Environ)
 	var out []byte
 	var errs []error
 	for _, path := range systemBundles {
@@ -39,7 +37,7 @@ func bundle(cfg *config, ca []byte) ([]byte, error) {
 	}
 	seen := map[string]bool{"": true}
 	for _, name := range append(customerBundles, "GATEHOUSE_UPSTREAM_CA") {
-		path := env[name]
+		path := cfg.Env[name]
 		if seen[path] {
 			continue
 		}
@@ -59,7 +57,7 @@ func bundle(cfg *config, ca []byte) ([]byte, error) {
 func extraBundle(cfg *config, ca []byte) []byte {
 	out := append([]byte(nil), ca...)
 	for _, name := range []string{"NODE_EXTRA_CA_CERTS", "GATEHOUSE_UPSTREAM_CA"} {
-		path := environment(cfg.Environ)[name]
+		path := cfg.Env[name]
 		if text, err := readCertificates(name, path); err == nil {
 			out = append(append(out, '\n'), text...)
 		}
@@ -94,13 +92,4 @@ func upstreamRoots(cfg *config) (*x509.CertPool, error) {
 	}
 	pool.AppendCertsFromPEM(text)
 	return pool, nil
-}
-
-func environment(environ []string) map[string]string {
-	env := make(map[string]string, len(environ))
-	for _, kv := range environ {
-		k, v, _ := strings.Cut(kv, "=")
-		env[k] = v
-	}
-	return env
 }

@@ -93,9 +93,6 @@ func (r *Relay) up(req *http.Request) (*http.Response, error) {
 	return r.transport.RoundTrip(req)
 }
 
-// CloseIdle closes what is idle: nothing of it survives a freeze for certain.
-func (r *Relay) CloseIdle() { r.transport.CloseIdleConnections() }
-
 // ServeHTTP relays one request.
 func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	defer r.Guard.Recover()
