@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -170,14 +171,21 @@ func (g *gate) invoke(t *testing.T, event string) *emulator.Output {
 }
 
 // freeAddr is a loopback address that nobody listens on.
+//
+// It lies below the ports that the system gives to clients: a port that was free a
+// moment ago would go to any connection that another test makes, before the
+// extension, or its next start after a reset, binds it.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return addr
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	t.Fatal("no free port below 32000")
+	return ""
 }
 
 // eventually polls until ok, for five seconds.

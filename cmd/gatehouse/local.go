@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -147,7 +148,7 @@ func sandboxEnv(dir string) (map[string]string, error) {
 	for _, name := range []string{"GATEHOUSE_EGRESS_ADDR", "GATEHOUSE_RUNTIME_API_ADDR", "GATEHOUSE_TELEMETRY_ADDR"} {
 		// All are held until all are chosen, so that no two are the same.
 		// Somebody else may take one before the extension does; it will say so.
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := listenLow()
 		if err != nil {
 			return nil, fmt.Errorf("finding a free port: %w", err)
 		}
@@ -155,6 +156,18 @@ func sandboxEnv(dir string) (map[string]string, error) {
 		env[name] = listener.Addr().String()
 	}
 	return env, nil
+}
+
+// listenLow takes a free port below those that the system gives to clients, where
+// it stays free until the extension, or its next start after a reset, binds it.
+func listenLow() (l net.Listener, err error) {
+	for range 100 {
+		l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if err == nil {
+			return l, nil
+		}
+	}
+	return nil, err
 }
 
 // once invokes the function with the event that was asked for.
