@@ -19,9 +19,13 @@ import (
 // busy, breaks off, hangs up and finds fault: each record arrives, once where the
 // server's answer came through, or is counted.
 func TestFromARecordToSplunk(t *testing.T) {
+	// A request whose deadline passed is still being answered when the next arrives.
+	var mu sync.Mutex
 	arrived := make(map[string]int)
 	ambiguous := make(map[string]bool)
 	s := newServer(t, func(n int, r request) (int, string) {
+		mu.Lock()
+		defer mu.Unlock()
 		switch n % 7 {
 		case 1:
 			return 503, body(9, 0)
@@ -66,6 +70,8 @@ func TestFromARecordToSplunk(t *testing.T) {
 	writers.Wait()
 	p.Shutdown(t.Context())
 
+	mu.Lock()
+	defer mu.Unlock()
 	var lost uint64
 	for n := range maps.Values(p.Lost()) {
 		lost += n
