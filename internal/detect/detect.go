@@ -79,6 +79,8 @@ type Finding struct {
 	Severity  Severity // "" counts as High
 	// Weak findings are recorded and never refused by themselves.
 	Weak bool
+	// Score says how sure the rules are, in points; 0 where nothing is scored.
+	Score int
 
 	// Where: a JSON path for an event ("Records[0].Sns.Message"), a place for
 	// egress ("url", "header:cookie", "body", "host").

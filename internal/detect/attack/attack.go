@@ -3,7 +3,8 @@
 // It leaves the event as it is, does no I/O and starts no goroutine. What is done
 // about a finding is decided elsewhere.
 //
-// A rule is one value in rules and one corpus file; an event source one value in
+// A rule is one value in its family's rules and one corpus file; a family one value in
+// families; an event source one value in
 // Sources and one golden event; an encoding one value in rungs.
 package attack
 
@@ -13,9 +14,23 @@ import (
 	"gatehouse/internal/detect"
 )
 
+// Profile is a choice of rules.
+type Profile uint8
+
+// The profiles.
+const (
+	// Block asks the rules that may refuse an event, and those that add to them.
+	Block Profile = iota
+	// Detect asks weak rules, too: they see more, and are wrong more often. Their
+	// findings have Weak set.
+	Detect
+)
+
 // Engine is a detect.Engine. Its zero value works, and it is safe for concurrent
 // use.
 type Engine struct {
+	// Profile says which rules are asked; the zero value is Block.
+	Profile Profile
 	// Budget says how much work an event of so many bytes may cost, in bytes that
 	// scanner, decoders and rules read; nil: 16 × size + 1 MiB.
 	Budget func(eventBytes int) int
@@ -39,6 +54,7 @@ func (e *Engine) Inspect(event []byte, source *detect.Source, result *detect.Res
 	if in == nil {
 		in = new(inspection)
 	}
+	in.weak = e.Profile == Detect
 	in.begin(event, source, result, stop, e.budget(len(event)))
 	in.run(event)
 	in.release()

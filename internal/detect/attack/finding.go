@@ -9,20 +9,43 @@ import (
 // before is how much of Matched stands in front of what the rule saw, in bytes.
 const before = 128
 
-// found notes that r matched value for what stands at at.
-func (in *inspection) found(r *rule, value []byte, at int) {
-	in.values++
+// found notes what the families say of value. It reports whether the value may be
+// refused for it; then nothing else about the value matters.
+func (in *inspection) found(o *opinion, value []byte) (refused bool) {
+	score := o.score + in.field().bias()
+	weak := o.rule.weak || score < refuseAt
+	if weak && in.recorded(o.rule) {
+		return false
+	}
 	if len(in.result.Findings) == maxFindings {
 		in.end("budget")
-		return
+		return true
 	}
-	matched, offset := excerpt(value, at)
+	if !weak {
+		in.values++
+		in.strong++
+	}
+	r := o.rule
+	matched, offset := excerpt(value, o.at)
 	in.result.Findings = append(in.result.Findings, detect.Finding{
 		RuleID: r.id, Signature: r.signature, Category: r.category, Severity: r.severity,
+		Weak: weak, Score: score,
 		Path: in.path(), DecodeChain: in.chain(),
 		Matched: matched, MatchOffset: offset,
 		Start: in.raw.start, End: in.raw.end,
 	})
+	return !weak
+}
+
+// recorded reports whether r is the latest finding, in the string at hand: the same
+// weak sign in one encoding and another is one sign.
+func (in *inspection) recorded(r *rule) bool {
+	n := len(in.result.Findings)
+	if n == 0 {
+		return false
+	}
+	f := &in.result.Findings[n-1]
+	return f.Weak && f.Start == in.raw.start && f.End == in.raw.end && f.RuleID == r.id
 }
 
 // path writes out where the value at hand stands. JSON and forms inside a string

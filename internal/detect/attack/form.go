@@ -41,13 +41,13 @@ func (in *inspection) form(value []byte) {
 		field, value, _ = bytes.Cut(value, []byte("&"))
 		name, v, _ := bytes.Cut(field, []byte("="))
 		l.name = name
-		in.field(l, name)
-		in.field(l, v)
+		in.formPart(l, name)
+		in.formPart(l, v)
 	}
 }
 
-// field judges one name or value of a form.
-func (in *inspection) field(l *layer, text []byte) {
+// formPart judges one name or value of a form.
+func (in *inspection) formPart(l *layer, text []byte) {
 	if !in.spend(2 * len(text)) {
 		return
 	}

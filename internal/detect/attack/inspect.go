@@ -39,6 +39,10 @@ type inspection struct {
 	undone  int  // how many of them are at the moment
 	clipped bool // there was more to undo
 
+	hits   hits
+	weak   bool // the profile asks weak rules, too
+	strong int  // findings so far that may refuse
+
 	raw    str // the string of the event that is being judged
 	layers [maxLayers + 1]layer
 	top    int // the innermost layer in use
@@ -57,7 +61,7 @@ type layer struct {
 
 func (in *inspection) begin(event []byte, source *detect.Source, result *detect.Result, stop func() bool, budget int) {
 	in.result, in.source, in.stop, in.budget = result, source, stop, budget
-	in.asked, in.done = 0, false
+	in.asked, in.done, in.strong = 0, false, 0
 	in.rewind(event, readings[0])
 }
 
@@ -73,10 +77,11 @@ func (in *inspection) rewind(event []byte, limit int) {
 func (in *inspection) run(event []byte) {
 	in.event()
 	for _, limit := range readings[1:] {
-		if !in.clipped || in.done || len(in.result.Findings) > 0 {
+		if !in.clipped || in.done || in.strong > 0 {
 			return
 		}
-		in.result.Strings, in.result.Gaps = 0, in.result.Gaps[:0] // counted again
+		// All is counted again, and what is weak is found again.
+		in.result.Strings, in.result.Gaps, in.result.Findings = 0, in.result.Gaps[:0], in.result.Findings[:0]
 		in.rewind(event, limit)
 		in.event()
 	}
@@ -169,18 +174,8 @@ func (in *inspection) judge(value []byte, c class) {
 	if looksJSON(value) && in.opened(value) {
 		return
 	}
-	for i := range families {
-		f := &families[i]
-		if !f.applies(c) {
-			continue
-		}
-		if in.trusted() {
-			return
-		}
-		if r, at := f.match(in, value); r != nil {
-			in.found(r, value, at)
-			return
-		}
+	if o := in.ask(value, c); o.rule != nil && in.found(&o, value) {
+		return
 	}
 	in.undo(value, c)
 }

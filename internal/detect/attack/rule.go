@@ -2,47 +2,35 @@ package attack
 
 import "gatehouse/internal/detect"
 
-// rule is one thing that can be said of a value. Ids never change.
+// rule is one thing that can be said of a value. Ids never change, and each has a
+// corpus, testdata/<rule ID>.txt.
 type rule struct {
 	id, signature, category string
 	severity                detect.Severity
+	// score says how sure the rule is: from refuseAt on it refuses by itself, below
+	// it does so only beside another one, or in a field where it has no business.
+	score int
+	// weak rules are asked in the Detect profile only, and never refuse.
+	weak bool
 }
 
-// Places in rules.
+// Scores. A finding whose score, with what its field adds or takes, is refuseAt or
+// more may refuse an event.
 const (
-	ruleSQLLibinjection = iota
-	ruleSQLGrammar
-	ruleXSSLibinjection
+	suspect  = 6
+	refuseAt = 10
+	sure     = 15
+	// surely is a score that no field takes below refuseAt.
+	surely = refuseAt + 3
 )
 
-// rules are all rules. Each has a corpus, testdata/<rule ID>.txt.
-var rules = [...]rule{
-	ruleSQLLibinjection: {"sqli.libinjection", "SQL injection", "sqli", detect.Critical},
-	ruleSQLGrammar:      {"sqli.grammar", "SQL injection", "sqli", detect.Critical},
-	ruleXSSLibinjection: {"xss.libinjection", "Cross-site scripting", "xss", detect.High},
-}
-
-// family is what finds the rules of one kind of attack.
-type family struct {
-	// applies says from the kinds of byte alone whether match is worth calling.
-	applies func(c class) bool
-	// match returns the rule that value breaks, nil for none, and where in value
-	// the reason begins. What it reads it takes from the budget of in.
-	match func(in *inspection, value []byte) (r *rule, at int)
-}
-
-// families are asked in this order. The first that finds something speaks for
-// the value.
-var families = [...]family{
-	{applies: sqlApplies, match: matchSQL},
-	{applies: xssApplies, match: matchXSS},
-}
-
-// RuleIDs returns the ids of all rules, in the order in which they came to be.
+// RuleIDs returns the ids of all rules.
 func RuleIDs() []string {
-	ids := make([]string, len(rules))
-	for i := range rules {
-		ids[i] = rules[i].id
+	var ids []string
+	for _, f := range families {
+		for i := range f.rules {
+			ids = append(ids, f.rules[i].id)
+		}
 	}
 	return ids
 }

@@ -1,6 +1,23 @@
 package attack
 
-import "strings"
+import (
+	"strings"
+
+	"gatehouse/internal/detect"
+)
+
+// Places in sqlRules.
+const (
+	sqlLibinjection = iota
+	sqlGrammar
+)
+
+var sqlRules = []rule{
+	sqlLibinjection: {id: "sqli.libinjection", signature: "SQL injection", category: "sqli", severity: detect.Critical, score: sure},
+	sqlGrammar:      {id: "sqli.grammar", signature: "SQL injection", category: "sqli", severity: detect.Critical, score: sure},
+}
+
+var sqlFamily = family{applies: sqlApplies, rules: sqlRules, match: matchSQL}
 
 // sqlApplies leaves out values that cannot be SQL injection: without a blank, a
 // quote, a parenthesis or a mark of operation there is no second token.
@@ -16,7 +33,8 @@ const maxFingerprint = 4096
 // grammar is sure of needs nothing else. Beside weaker evidence any fingerprint of
 // libinjection's counts; by itself one that benign text does not have, and only
 // where the value is not plain text.
-func matchSQL(in *inspection, value []byte) (r *rule, at int) {
+func matchSQL(in *inspection, p *probe) (r *rule, at int) {
+	value := p.span()
 	if !in.spend(len(value)) {
 		return nil, 0
 	}
@@ -31,9 +49,9 @@ func matchSQL(in *inspection, value []byte) (r *rule, at int) {
 	fingerprint, ok := sqlFingerprint(part)
 	switch {
 	case ok && (ev.weak || !isSoft(fingerprint)):
-		return &rules[ruleSQLLibinjection], ev.at
+		return &sqlRules[sqlLibinjection], p.from + ev.at
 	case ev.hard:
-		return &rules[ruleSQLGrammar], ev.at
+		return &sqlRules[sqlGrammar], p.from + ev.at
 	}
 	return nil, 0
 }

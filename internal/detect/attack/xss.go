@@ -1,6 +1,16 @@
 package attack
 
-import "bytes"
+import (
+	"bytes"
+
+	"gatehouse/internal/detect"
+)
+
+var xssRules = []rule{
+	{id: "xss.libinjection", signature: "Cross-site scripting", category: "xss", severity: detect.High, score: sure},
+}
+
+var xssFamily = family{applies: xssApplies, rules: xssRules, match: matchXSS}
 
 // xssApplies leaves out values that cannot be script: it takes a tag, or an
 // attribute with its value.
@@ -15,7 +25,8 @@ const (
 
 // matchXSS reports whether value is script in some context of HTML. libinjection
 // reads what stands round the signs of it.
-func matchXSS(in *inspection, value []byte) (r *rule, at int) {
+func matchXSS(in *inspection, p *probe) (r *rule, at int) {
+	value := p.span()
 	if !in.spend(len(value)) {
 		return nil, 0
 	}
@@ -30,7 +41,7 @@ func matchXSS(in *inspection, value []byte) (r *rule, at int) {
 			return nil, 0
 		}
 		if isXSS(disarmed(value[start:end])) {
-			return &rules[ruleXSSLibinjection], sign
+			return &xssRules[0], p.from + sign
 		}
 		if end == len(value) {
 			return nil, 0
