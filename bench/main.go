@@ -3,6 +3,7 @@
 //
 //	bench start  [flags]   what the extension adds to a cold start
 //	bench invoke [flags]   what the relay and the inspection add to an invocation
+//	bench detect [flags]   what the event firewall finds and what it flags wrongly
 //
 // scripts/bench builds the programs that it compares and calls it. It exits 0 when
 // a goal was missed, and 1 with -check.
@@ -39,16 +40,18 @@ func run() error {
 	asJSON := flags.Bool("json", false, "end with one line of JSON")
 	check := flags.Bool("check", false, "exit 1 when a goal is missed")
 	n := flags.Int("n", 0, "how often to measure each; 0 is the usual number")
+	var d detection
+	d.define(flags)
 	if len(os.Args) < 2 {
-		return fmt.Errorf("which one: start or invoke?")
+		return fmt.Errorf("which one: start, invoke or detect?")
 	}
 	name := os.Args[1]
 	if err := flags.Parse(os.Args[2:]); err != nil {
 		return err
 	}
-	measure, ok := map[string]func(programs, int) (*Report, error){"start": start, "invoke": invoke}[name]
+	measure, ok := map[string]func(programs, int) (*Report, error){"start": start, "invoke": invoke, "detect": d.measure}[name]
 	if !ok {
-		return fmt.Errorf("no benchmark %q: start or invoke", name)
+		return fmt.Errorf("no benchmark %q: start, invoke or detect", name)
 	}
 	report, err := measure(p, *n)
 	if err != nil {

@@ -14,6 +14,8 @@ type Report struct {
 	Rows    []Row    `json:"rows"`
 	Goals   []Goal   `json:"goals"`
 	Skipped []string `json:"skipped,omitempty"` // parts that could not run here, and why
+
+	table func(io.Writer) // prints rows better than one line each; nil does that
 }
 
 // Row is one figure of one program.
@@ -60,13 +62,13 @@ func (r *Report) OK() bool {
 
 // Print writes r as a table for people.
 func (r *Report) Print(out io.Writer) {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\twhat\tat\tp50\tmin\tmean\tmax\tunit\tn\n", r.Bench)
-	for _, row := range r.Rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%.3f\t%s\t%d\n",
-			row.Name, row.What, row.At, row.P50, row.Min, row.Mean, row.Max, row.Unit, row.N)
+	if r.table != nil {
+		r.table(out)
 	}
-	fmt.Fprintln(w, "\t\t\t\t\t\t\t\t")
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if r.table == nil {
+		r.printRows(w)
+	}
 	fmt.Fprintln(w, "goal\t\t\tgot\tat most\t\t\t\t")
 	for _, g := range r.Goals {
 		fmt.Fprintf(w, "%s\t\t\t%.3f\t%.3f\t%s\t\t\t\n", g.What, g.Got, g.Want, map[bool]string{true: "ok", false: "MISSED"}[g.OK])
@@ -75,6 +77,16 @@ func (r *Report) Print(out io.Writer) {
 	for _, why := range r.Skipped {
 		fmt.Fprintf(out, "skipped: %s\n", why)
 	}
+}
+
+// printRows writes a line for each row.
+func (r *Report) printRows(w io.Writer) {
+	fmt.Fprintf(w, "%s\twhat\tat\tp50\tmin\tmean\tmax\tunit\tn\n", r.Bench)
+	for _, row := range r.Rows {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%.3f\t%s\t%d\n",
+			row.Name, row.What, row.At, row.P50, row.Min, row.Mean, row.Max, row.Unit, row.N)
+	}
+	fmt.Fprintln(w, "\t\t\t\t\t\t\t\t")
 }
 
 // JSON writes r as one line.
