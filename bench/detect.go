@@ -20,6 +20,7 @@ type detection struct {
 	data, floors string // paths
 	sets         string // names with commas between; "" means all
 	ours         bool   // no yardsticks
+	full         bool   // Coraza judges every row, not a sample
 	halves       bool   // even and odd rows apart
 	misses       string // "SET/CLASS" whose wrong rows are printed
 
@@ -41,6 +42,7 @@ func (d *detection) define(f *flag.FlagSet) {
 	f.StringVar(&d.floors, "floors", "", "`path` of the engine's floors")
 	f.StringVar(&d.sets, "sets", "", "detect: these data `sets` only, with commas between")
 	f.BoolVar(&d.ours, "ours", false, "detect: no yardsticks, no costs")
+	f.BoolVar(&d.full, "full", false, "detect: Coraza judges every row, not a sample")
 	f.BoolVar(&d.halves, "halves", false, "detect: even and odd rows apart too")
 	f.StringVar(&d.misses, "misses", "", "detect: print the rows of `SET/CLASS` that are judged wrongly")
 }
@@ -67,8 +69,14 @@ func (d *detection) measure(programs, int) (*Report, error) {
 	d.columns = []column{{"ours block", flagBlock, false}, {"ours detect", flagDetect, false}}
 	forEach(rows, judgeOurs)
 	report.table = d.print
-	d.addRows(report)
 	d.judge(report, floors)
+	if !d.ours {
+		if err := d.yardsticks(); err != nil {
+			return nil, err
+		}
+		d.judgeBeside(report, floors)
+	}
+	d.addRows(report)
 	return report, nil
 }
 
@@ -115,20 +123,49 @@ func forEach(rows []*row, newJudge func() func(*row)) {
 
 // judgeOurs asks the engine, in both profiles.
 func judgeOurs() func(*row) {
-	var engine attack.Engine
+	block, weak := attack.Engine{Profile: attack.Block}, attack.Engine{Profile: attack.Detect}
 	var result detect.Result
 	return func(r *row) {
 		event := r.event()
 		result.Reset()
-		engine.Inspect(event, engine.Source(event), &result, nil)
+		weak.Inspect(event, weak.Source(event), &result, nil)
 		for i := range result.Findings {
 			r.flags |= flagDetect
+			r.rule = result.Findings[i].RuleID
+		}
+		result.Reset()
+		block.Inspect(event, block.Source(event), &result, nil)
+		for i := range result.Findings {
 			if !result.Findings[i].Weak {
 				r.flags |= flagBlock
+				r.rule = result.Findings[i].RuleID
 			}
-			r.rule = result.Findings[0].RuleID
 		}
 	}
+}
+
+// sampleOf is how many rows of a class Coraza judges, which takes milliseconds for
+// each.
+const sampleOf = 2000
+
+// yardsticks asks the others.
+func (d *detection) yardsticks() error {
+	waf, err := newWAF()
+	if err != nil {
+		return err
+	}
+	var some []*row
+	for _, c := range d.classes {
+		if n := sampleOf; !d.full && len(c.rows) > n {
+			c = c.evenly(n)
+		}
+		some = append(some, c.rows...)
+	}
+	forEach(d.rows, judgeLibinjection)
+	forEach(some, judgeCRS(waf))
+	d.columns = append(d.columns,
+		column{"libinjection", flagLibinjection, false}, column{"CRS paranoia 1", flagCRS1, true}, column{"CRS paranoia 2", flagCRS2, true})
+	return nil
 }
 
 // addRows adds every figure of the table to the report, in percent of rows
@@ -213,6 +250,9 @@ func (d *detection) print(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "set\tclass\tn\twrong is")
 	for _, col := range d.columns {
+		if col.flag == flagCRS1 {
+			fmt.Fprint(w, "\tof which")
+		}
 		fmt.Fprintf(w, "\t%s", col.name)
 		if d.halves {
 			fmt.Fprint(w, "\teven rows\todd rows")
@@ -235,6 +275,9 @@ func (d *detection) line(w io.Writer, c *class) {
 	}
 	fmt.Fprintf(w, "%s\t%s\t%d\t%s", c.set, c.name, len(c.rows), wrong)
 	for _, col := range d.columns {
+		if col.flag == flagCRS1 {
+			fmt.Fprintf(w, "\t%d", len(d.part(c, col).rows))
+		}
 		fmt.Fprintf(w, "\t%s", d.part(c, col).cell(col.flag))
 		if d.halves {
 			half := func(odd int) *class {

@@ -88,3 +88,47 @@ func TestEvenly(t *testing.T) {
 		t.Errorf("%d rows, not evenly", len(some.rows))
 	}
 }
+
+// The yardsticks find what they are known to find, and what they do is judged
+// over the rows that they saw.
+func TestYardsticks(t *testing.T) {
+	dir := t.TempDir()
+	writeSet(t, dir, "httpparams",
+		`{"p":"a red umbrella","cat":"benign","y":0}`,
+		`{"p":"' UNION SELECT pin FROM cards -- ","cat":"sqli","y":1}`,
+		`{"p":"%27%20UNION%20SELECT%20pin%20FROM%20cards%20--%20","cat":"sqli","y":1}`,
+	)
+	writeSet(t, dir, "aws-events", `{"src":"own","event":{"a":"1","<script>alert(7)</script>":[{"b":"2"}]}}`)
+	path := filepath.Join(dir, "floors")
+	table := "holds block httpparams benign 0\nholds block httpparams sqli 10%\n"
+	if err := os.WriteFile(path, []byte(table), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := detection{data: dir, floors: path, sets: "httpparams,aws-events"}
+	report, err := d.measure(programs{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []flags{0, flagLibinjection | flagCRS1 | flagCRS2, flagCRS1 | flagCRS2, flagLibinjection | flagCRS1 | flagCRS2}
+	for i, r := range d.rows {
+		if got := r.flags &^ (flagBlock | flagDetect); got != want[i]|sampled {
+			t.Errorf("%q: flags %b, want %b", r.text, got, want[i]|sampled)
+		}
+	}
+	if len(report.Goals) != 5 {
+		t.Errorf("goals = %+v, want two floors, sqli beside CRS, all of it, and false positives", report.Goals)
+	}
+	if n := len(report.Rows); n != 3*5 {
+		t.Errorf("%d rows in the report, want 15", n)
+	}
+}
+
+func TestGap(t *testing.T) {
+	c := &class{}
+	for _, f := range []flags{flagDetect | flagCRS2, flagCRS2, flagCRS2, flagDetect} {
+		c.rows = append(c.rows, &row{attack: true, flags: f})
+	}
+	if got := c.gap(); got != 25 {
+		t.Errorf("gap = %v points, want 25", got)
+	}
+}

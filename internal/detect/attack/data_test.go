@@ -123,12 +123,17 @@ func (f *floor) atMost(n int) int {
 	return int(f.wrong)
 }
 
-// profiles say of a result whether its event counts as flagged.
-var profiles = map[string]func(*detect.Result) bool{
-	"block": func(r *detect.Result) bool {
+// profile is a way to run the engine, and what then counts as flagged.
+type profile struct {
+	rules   attack.Profile
+	flagged func(*detect.Result) bool
+}
+
+var profiles = map[string]*profile{
+	"block": {attack.Block, func(r *detect.Result) bool {
 		return slices.ContainsFunc(r.Findings, func(f detect.Finding) bool { return !f.Weak })
-	},
-	"detect": func(r *detect.Result) bool { return len(r.Findings) > 0 },
+	}},
+	"detect": {attack.Detect, func(r *detect.Result) bool { return len(r.Findings) > 0 }},
 }
 
 // judged is what was said of every row of a class, in their order.
@@ -147,7 +152,7 @@ func TestData(t *testing.T) {
 	for _, set := range slices.Sorted(maps.Keys(sets)) {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()
-			classes := judgeSet(t, set)
+			classes := judgeSet(t, set, sets[set])
 			for _, f := range sets[set] {
 				f.check(t, classes)
 			}
@@ -182,12 +187,14 @@ func (f *floor) check(t *testing.T, classes map[string]*judged) {
 // battery is how many of sqlmap's plain rows stand for one run of it.
 const battery = 1300
 
-// judgeSet inspects a data set.
-func judgeSet(t *testing.T, set string) map[string]*judged {
+// judgeSet inspects a data set in the profiles of its floors.
+func judgeSet(t *testing.T, set string, floors []floor) map[string]*judged {
 	t.Helper()
 	engines := make(map[string]*attack.Engine)
-	for profile := range profiles {
-		engines[profile] = engineFor(profile)
+	for _, f := range floors {
+		if engines[f.profile] == nil {
+			engines[f.profile] = &attack.Engine{Profile: profiles[f.profile].rules}
+		}
 	}
 	var result detect.Result
 	classes := make(map[string]*judged)
@@ -196,10 +203,10 @@ func judgeSet(t *testing.T, set string) map[string]*judged {
 		if classes[class] == nil {
 			classes[class] = &judged{attack: r.Y == 1, flagged: make(map[string][]bool)}
 		}
-		for profile, e := range engines {
+		for name, e := range engines {
 			result.Reset()
 			e.Inspect(event, e.Source(event), &result, nil)
-			classes[class].flagged[profile] = append(classes[class].flagged[profile], profiles[profile](&result))
+			classes[class].flagged[name] = append(classes[class].flagged[name], profiles[name].flagged(&result))
 		}
 	})
 	if plain := classes["sqli"]; set == "sqlmap" && plain != nil {
@@ -218,6 +225,3 @@ func (c *judged) evenly(n int) *judged {
 	}
 	return some
 }
-
-// engineFor returns an engine with the profile of that name.
-func engineFor(string) *attack.Engine { return new(attack.Engine) }
