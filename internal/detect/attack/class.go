@@ -47,13 +47,16 @@ func makeClasses() (t [256]class) {
 			t[c] = point
 		}
 	}
-	for chars, c := range map[string]class{
-		" \t\n\r\v\f": blank, "-_": dash, "/+": slash, "=": equals, "%": percent,
-		"'\"`": quote, "()": paren, "[]{}": bracket, "<>": angle, ";": semicolon,
-		"#": hash, "*": star, "&": amp, "|": bar, "\\": backslash,
+	for _, kind := range [...]struct {
+		chars string
+		class class
+	}{
+		{" \t\n\r\v\f", blank}, {"-_", dash}, {"/+", slash}, {"=", equals}, {"%", percent},
+		{"'\"`", quote}, {"()", paren}, {"[]{}", bracket}, {"<>", angle}, {";", semicolon},
+		{"#", hash}, {"*", star}, {"&", amp}, {"|", bar}, {"\\", backslash},
 	} {
-		for _, b := range []byte(chars) {
-			t[b] = c
+		for i := range len(kind.chars) {
+			t[kind.chars[i]] = kind.class
 		}
 	}
 	for c := range 0x20 {

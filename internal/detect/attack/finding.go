@@ -69,9 +69,9 @@ func (in *inspection) chain() []string {
 	if in.top == 0 {
 		return nil
 	}
-	chain := make([]string, in.top)
-	for i := range chain {
-		chain[i] = in.layers[i+1].rung
+	var chain []string
+	for i := range in.layers[1 : in.top+1] {
+		chain = append(chain, in.layers[i+1].rungs...)
 	}
 	return chain
 }

@@ -2,6 +2,8 @@ package attack
 
 import (
 	"bytes"
+	"compress/gzip"
+	"io"
 	"slices"
 	"unicode/utf8"
 
@@ -9,8 +11,8 @@ import (
 )
 
 const (
-	// maxLayers is how many encodings, one in the other, are undone.
-	maxLayers = 6
+	// maxLayers is how many layers, JSON included, lie one in the other.
+	maxLayers = 16
 	// maxFindings bounds what is kept of one event.
 	maxFindings = 1024
 	// stopEvery is how much work passes between two questions to stop, in bytes.
@@ -24,6 +26,9 @@ const (
 // there was more to undo. So what is written to cost much, in front of an attack,
 // cannot use up the budget before the attack is reached.
 var readings = [...]int{1, maxLayers}
+
+// plainWord is the longest word that is judged as nothing else, in bytes.
+const plainWord = minBase64
 
 // inspection is the work on one event. Layer 0 is the event itself; every
 // encoding undone adds a layer on top of it.
@@ -48,15 +53,21 @@ type inspection struct {
 	top    int // the innermost layer in use
 	trust  trust
 	values int // of raw, findings so far
+
+	packed bytes.Reader
+	gzip   *gzip.Reader
+	zlib   io.ReadCloser
 }
 
 // layer is what one encoding held: a JSON document, a form, or one value.
 type layer struct {
-	rung    string
+	rungs   []string // what was undone
+	round   int      // of the ladder; 0 for what is not its work
 	scanner scanner
 	json    bool
 	name    []byte // of a form's field
 	buf     []byte // unescaped strings, or what was decoded
+	spare   []byte // of the ladder
 }
 
 func (in *inspection) begin(event []byte, source *detect.Source, result *detect.Result, stop func() bool, budget int) {
@@ -90,11 +101,15 @@ func (in *inspection) run(event []byte) {
 // release drops what belongs to the caller, and buffers that are too big to keep.
 func (in *inspection) release() {
 	in.result, in.source, in.stop = nil, nil, nil
+	in.packed.Reset(nil)
 	for i := range in.layers {
 		l := &in.layers[i]
 		l.scanner.text, l.name = nil, nil
 		if cap(l.buf) > keepBuffer {
 			l.buf = nil
+		}
+		if cap(l.spare) > keepBuffer {
+			l.spare = nil
 		}
 		if cap(l.scanner.arrays)*8 > keepBuffer {
 			l.scanner.arrays = nil
@@ -151,6 +166,10 @@ func (in *inspection) document(n int) {
 
 // str judges one string of a document.
 func (in *inspection) str(l *layer, item *str) {
+	if item.bytes {
+		in.bytes(l, item)
+		return
+	}
 	text, c := item.body(l.scanner.text), item.classes
 	if item.escaped {
 		if !in.spend(len(text)) {
@@ -165,52 +184,67 @@ func (in *inspection) str(l *layer, item *str) {
 	in.judge(text, c)
 }
 
+// bytes judges an array of numbers that may be bytes, as Kafka and ActiveMQ have
+// them.
+func (in *inspection) bytes(l *layer, item *str) {
+	if in.trusted() || !in.push("bytes") {
+		return
+	}
+	if top := &in.layers[in.top]; !in.clip() {
+		top.buf = appendBytes(top.buf[:0], l.scanner.text[item.start:item.end])
+		if in.spend(len(top.buf)) {
+			in.judge(top.buf, classesOf(top.buf))
+		}
+	}
+	in.pop()
+}
+
 // judge asks the rules about one value, and then about what it may stand for.
 func (in *inspection) judge(value []byte, c class) {
 	in.result.Strings++
-	if c&^(letter|digit|dash) == 0 && len(value) < minBase64 {
+	if c&^(letter|digit|dash) == 0 && len(value) < plainWord || in.done {
 		return // a plain word
 	}
 	if looksJSON(value) && in.opened(value) {
 		return
 	}
+	if bytes.HasPrefix(value, kplMagic) && !in.trusted() && in.push("kpl") {
+		in.aggregate(value[len(kplMagic):])
+		in.pop()
+		return
+	}
 	if o := in.ask(value, c); o.rule != nil && in.found(&o, value) {
 		return
 	}
-	in.undo(value, c)
+	found := in.values
+	in.split(value, c)
+	if in.done || in.values > found {
+		return
+	}
+	in.unpack(value, c)
+	if in.done || in.values > found {
+		return
+	}
+	in.climb(value, c)
 }
 
-// undo judges what value stands for in each encoding that it may be written in.
-func (in *inspection) undo(value []byte, c class) {
-	found := in.values
+// split judges the parts of a value that has named parts.
+func (in *inspection) split(value []byte, c class) {
 	if isForm(value, c) && !in.trusted() && in.push("form") {
 		if !in.clip() {
 			in.form(value)
 		}
 		in.pop()
-	}
-	for i := range rungs {
-		r := &rungs[i]
-		if in.done || in.values > found {
-			return
-		}
-		if !r.applies(c) || in.trusted() || !in.push(r.name) {
-			continue
-		}
-		in.climb(r, value)
-		in.pop()
-	}
-}
-
-// climb decodes value by r into the top layer and judges what comes out.
-func (in *inspection) climb(r *rung, value []byte) {
-	if !in.spend(len(value)) {
 		return
 	}
-	l := &in.layers[in.top]
-	var ok bool
-	if l.buf, ok = r.decode(slices.Grow(l.buf[:0], len(value)), value); ok && !in.clip() && in.spend(len(l.buf)) {
-		in.judge(l.buf, classesOf(l.buf))
+	if c&dash == 0 || c&equals == 0 || c&blank == 0 {
+		return
+	}
+	if boundary, ok := boundaryOf(value); ok && !in.trusted() && in.push("multipart") {
+		if !in.clip() {
+			in.multipart(value, boundary)
+		}
+		in.pop()
 	}
 }
 
@@ -226,15 +260,15 @@ func (in *inspection) opened(value []byte) bool {
 	}
 	l := &in.layers[in.top]
 	l.scanner.reset(value, true)
-	l.json = true
 	in.document(in.top)
 	in.pop()
 	whole := l.scanner.broken < 0 && trimBlank(value)[0] != '"'
 	return in.done || whole || in.values > found
 }
 
-// push opens a layer. It reports false where too many are open.
-func (in *inspection) push(rung string) bool {
+// push opens a layer for what is undone by what is called name; "" for the ladder,
+// whose rungs are noted one by one. It reports false where too many are open.
+func (in *inspection) push(name string) bool {
 	if in.done {
 		return false
 	}
@@ -242,12 +276,20 @@ func (in *inspection) push(rung string) bool {
 		in.gap("depth", 0)
 		return false
 	}
-	if rung != "json" {
+	json := name == "json"
+	if !json {
 		in.undone++
+	}
+	round := 0
+	if name == "" {
+		round = in.layers[in.top].round + 1
 	}
 	in.top++
 	l := &in.layers[in.top]
-	l.rung, l.json, l.name = rung, false, nil
+	l.rungs, l.json, l.name, l.round = l.rungs[:0], json, nil, round
+	if name != "" {
+		l.rungs = append(l.rungs, name)
+	}
 	return true
 }
 
@@ -260,7 +302,7 @@ func (in *inspection) clip() bool {
 }
 
 func (in *inspection) pop() {
-	if in.layers[in.top].rung != "json" {
+	if !in.layers[in.top].json {
 		in.undone--
 	}
 	in.top--

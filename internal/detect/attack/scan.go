@@ -47,6 +47,7 @@ type str struct {
 	key        bool // of an object
 	escaped    bool // has a backslash
 	closed     bool // has its closing quote
+	bytes      bool // no string: an array of numbers that may be bytes
 }
 
 // body returns what stands between the quotes, as written.
@@ -94,6 +95,9 @@ func (s *scanner) next(out *str) bool {
 			s.string(out)
 			return true
 		case '{', '[':
+			if c == '[' && s.bytes(out) {
+				return true
+			}
 			s.open(c == '[')
 		case '}', ']':
 			s.close(c == ']')
