@@ -1,6 +1,6 @@
 // Command gatehouse is what a developer has of Gatehouse on a laptop: a local
-// Lambda to try functions in, a console that takes what Splunk would take, and a
-// demonstration of both.
+// Lambda to try functions in, a console that takes what Splunk would take, a
+// demonstration of both, and a scan of events that lie in files.
 package main
 
 import (
@@ -24,6 +24,8 @@ func main() {
 	switch {
 	case errors.Is(err, errFailed):
 		os.Exit(1) // what failed has been printed
+	case errors.Is(err, errBadInput):
+		os.Exit(2) // what is bad has been printed
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "gatehouse:", err)
 		os.Exit(2)
@@ -41,6 +43,6 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	c.AddCommand(newDemoCommand(), newLocalCommand(), newConsoleCommand())
+	c.AddCommand(newDemoCommand(), newLocalCommand(), newConsoleCommand(), newScanCommand())
 	return c
 }
