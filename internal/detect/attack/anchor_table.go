@@ -2,6 +2,9 @@
 
 package attack
 
+// tokenless has a bit for each family that is asked whatever the tokens are.
+const tokenless = 0x3
+
 // anchorBuckets says for each pair of folded bytes in which bucket the tokens with that
 // anchor are; 0: in none.
 var anchorBuckets = [4096]uint8{

@@ -13,19 +13,22 @@ import (
 // container is one way of writing a whole value in other bytes.
 type container struct {
 	name string // as it stands in a finding's DecodeChain
-	// applies says from the kinds of byte alone whether open is worth trying.
-	applies func(c class) bool
+	// applies says at a glance whether open is worth trying. value is not empty.
+	applies func(value []byte, c class) bool
+	// sniff looks at the beginning of src and reports whether src may be written this
+	// way.
+	sniff func(src []byte) bool
 	// open appends what src holds to the layer's buffer. It reports false where src
-	// is not written this way.
+	// is not written this way after all.
 	open func(in *inspection, l *layer, src []byte) bool
 }
 
 var containers = [...]container{
-	{"base64", func(c class) bool { return c&^(letter|digit|slash|dash|equals|blank) == 0 }, openBase64},
-	{"base64", func(c class) bool { return c&(semicolon|blank) != 0 }, openPrefixed},
-	{"hex", func(c class) bool { return c&^(letter|digit) == 0 }, openHex},
-	{"gzip", func(c class) bool { return c&(control|high) != 0 }, openGzip},
-	{"zlib", func(c class) bool { return c&(letter|high|control) != 0 && c&(control|high) != 0 }, openZlib},
+	{"base64", func(_ []byte, c class) bool { return c&^(letter|digit|slash|dash|equals|blank) == 0 }, sniffBase64, openBase64},
+	{"base64", func(v []byte, _ class) bool { return v[0]|0x20 == 'b' || v[0]|0x20 == 'd' }, sniffPrefixed, openPrefixed},
+	{"hex", func(_ []byte, c class) bool { return c&^(letter|digit) == 0 }, sniffHex, openHex},
+	{"gzip", func(v []byte, _ class) bool { return v[0] == 0x1F }, isGzip, openGzip},
+	{"zlib", func(v []byte, _ class) bool { return v[0] == 0x78 }, isZlib, openZlib},
 }
 
 // maxContainers is how many containers, one in the other, are opened.
@@ -36,10 +39,10 @@ func (in *inspection) unpack(value []byte, c class) {
 	found := in.values
 	for i := range containers {
 		k := &containers[i]
-		if in.done || in.values > found {
+		if in.done || in.values > found || len(value) == 0 {
 			return
 		}
-		if k.applies(c) && !in.trusted() && in.push(k.name) {
+		if k.applies(value, c) && k.sniff(value) && !(in.raw.key && in.top == 0) && !in.trusted() && in.push(k.name) {
 			in.open(k, value)
 			in.pop()
 		}
@@ -54,14 +57,13 @@ func (in *inspection) unpack(value []byte, c class) {
 func (in *inspection) open(k *container, value []byte) {
 	l := &in.layers[in.top]
 	l.buf = l.buf[:0]
-	if !k.open(in, l, value) || in.clip() || in.done {
-		return
-	}
-	if in.containers() > maxContainers {
+	switch {
+	case in.clip() || !in.spend(len(value)):
+	case in.containers() > maxContainers:
 		in.gap("depth", len(value))
-		return
+	case k.open(in, l, value) && !in.done:
+		in.judge(l.buf, classesOf(l.buf))
 	}
-	in.judge(l.buf, classesOf(l.buf))
 }
 
 // containers counts those that are open.
@@ -80,49 +82,58 @@ const minBase64 = 12
 // openBase64 undoes base64 in the standard and the URL alphabet, with padding or
 // without, in one line or several. What does not decode to text, or to bytes that
 // begin as another container does, is no base64 for us.
-func openBase64(in *inspection, l *layer, src []byte) bool {
-	if len(src) < minBase64 || in.raw.key && in.top == 1 {
-		return false
-	}
+func openBase64(_ *inspection, l *layer, src []byte) bool {
+	var err error
 	body := trimPadding(src)
-	if bytes.IndexByte(body, ' ') >= 0 || bytes.IndexByte(body, '\t') >= 0 || len(src)-len(body) > 4 {
+	l.buf, err = base64Alphabet(body).AppendDecode(l.buf, body)
+	return err == nil && len(l.buf) > 0 && (packed(l.buf) || isText(l.buf))
+}
+
+// sniffBase64 decodes the beginning of src.
+func sniffBase64(src []byte) bool {
+	if len(src) < minBase64 || classOf[src[8]]&blank != 0 {
 		return false
 	}
-	enc := base64Alphabet(body)
+	body := src[:min(len(src), 128)]
+	if len(src) <= 128 {
+		body = trimPadding(src)
+	}
 	var head [96]byte
-	n, err := enc.Decode(head[:], body[:min(len(body), 128)&^3])
-	if n == 0 || err != nil && len(body) < 128 && bytes.IndexByte(body, '\n') < 0 {
+	n, err := base64Alphabet(body).Decode(head[:], body[:len(body)&^3])
+	if n == 0 || err != nil && bytes.IndexByte(body, '\n') < 0 {
 		return false
 	}
-	if !isText(head[:n]) && !packed(head[:n]) {
-		return false
-	}
-	if !in.spend(len(src)) {
-		return false
-	}
-	if l.buf, err = enc.AppendDecode(l.buf, body); err != nil || len(l.buf) == 0 {
-		return false
-	}
-	return (packed(l.buf) || isText(l.buf)) && in.spend(len(l.buf))
+	return isText(head[:n]) || packed(head[:n])
 }
 
 // packed reports whether b begins as what another container opens.
 func packed(b []byte) bool {
-	return len(b) > 2 && b[0] == 0x1F && b[1] == 0x8B || isZlib(b) || bytes.HasPrefix(b, kplMagic)
+	return isGzip(b) || isZlib(b) || bytes.HasPrefix(b, kplMagic)
 }
 
 // openPrefixed undoes base64 behind "data:…;base64," or "Basic ".
 func openPrefixed(in *inspection, l *layer, src []byte) bool {
+	return openBase64(in, l, src[prefixed(src):])
+}
+
+func sniffPrefixed(src []byte) bool {
+	n := prefixed(src)
+	return n > 0 && sniffBase64(src[n:])
+}
+
+// prefixed returns where base64 begins behind what announces it, 0 where nothing
+// does.
+func prefixed(src []byte) int {
 	head := src[:min(len(src), 64)]
 	switch {
 	case len(head) > 6 && bytes.EqualFold(head[:6], []byte("Basic ")):
-		return openBase64(in, l, src[6:])
+		return 6
 	case len(head) > 5 && bytes.EqualFold(head[:5], []byte("data:")):
 		if i := bytes.Index(head, []byte(";base64,")); i > 0 {
-			return openBase64(in, l, src[i+8:])
+			return i + len(";base64,")
 		}
 	}
-	return false
+	return 0
 }
 
 func trimPadding(b []byte) []byte {
@@ -148,29 +159,38 @@ func base64Alphabet(b []byte) *base64.Encoding {
 const minHex = 32
 
 // openHex undoes hex that stands for text.
-func openHex(in *inspection, l *layer, src []byte) bool {
+func openHex(_ *inspection, l *layer, src []byte) bool {
+	var ok bool
+	l.buf, ok = appendHex(l.buf, src)
+	return ok && (isText(l.buf) || packed(l.buf))
+}
+
+func sniffHex(src []byte) bool {
 	if len(src) < minHex || len(src)%2 != 0 {
 		return false
 	}
-	for i := 0; i < len(src); i += 2 {
+	var buf [minHex / 2]byte
+	head, ok := appendHex(buf[:0], src[:minHex])
+	return ok && (isText(head) || packed(head))
+}
+
+func appendHex(dst, src []byte) ([]byte, bool) {
+	for i := 0; i+1 < len(src); i += 2 {
 		hi, ok1 := hexDigit(src[i])
 		lo, ok2 := hexDigit(src[i+1])
 		if !ok1 || !ok2 {
-			return false
+			return dst, false
 		}
-		l.buf = append(l.buf, hi<<4|lo)
-		if i == minHex && !isText(l.buf) && !packed(l.buf) {
-			return false
-		}
+		dst = append(dst, hi<<4|lo)
 	}
-	return (isText(l.buf) || packed(l.buf)) && in.spend(len(src))
+	return dst, true
 }
+
+// isGzip reports whether b begins as RFC 1952 has it.
+func isGzip(b []byte) bool { return len(b) > 2 && b[0] == 0x1F && b[1] == 0x8B }
 
 // openGzip inflates gzip: what CloudWatch Logs sends.
 func openGzip(in *inspection, l *layer, src []byte) bool {
-	if len(src) < 18 || src[0] != 0x1F || src[1] != 0x8B {
-		return false
-	}
 	in.packed.Reset(src)
 	if in.gzip == nil {
 		in.gzip = new(gzip.Reader)
@@ -189,9 +209,6 @@ func isZlib(b []byte) bool {
 }
 
 func openZlib(in *inspection, l *layer, src []byte) bool {
-	if !isZlib(src) {
-		return false
-	}
 	in.packed.Reset(src)
 	if in.zlib == nil {
 		z, err := zlib.NewReader(&in.packed)

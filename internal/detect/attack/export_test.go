@@ -13,12 +13,16 @@ func Scan(text []byte) (found []ScannedString, broken int) {
 	s.reset(text, false)
 	var item str
 	for s.next(&item) {
+		if item.bytes {
+			continue
+		}
 		body := item.body(text)
-		if !item.escaped && item.classes != classesOf(body) {
-			panic("classes of the scanner and of classesOf differ")
+		plain := unescape(nil, body)
+		if item.escaped && string(s.plain) != string(plain) || item.classes != classesOf(plain) {
+			panic("the scanner and unescape differ")
 		}
 		found = append(found, ScannedString{
-			Text: string(unescape(nil, body)), Path: string(s.appendPath(nil)), Key: item.key,
+			Text: string(plain), Path: string(s.appendPath(nil)), Key: item.key,
 		})
 	}
 	return found, s.broken

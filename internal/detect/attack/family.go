@@ -1,5 +1,7 @@
 package attack
 
+import "math/bits"
+
 // family is what finds the rules of one kind of attack: one value, one file, and a
 // corpus for each rule.
 type family struct {
@@ -44,8 +46,8 @@ const (
 // span is the part of the value that is worth reading.
 func (p *probe) span() []byte { return p.value[p.from:p.to] }
 
-// asked reports whether f is worth asking about a value with the kinds of byte c
-// and the tokens in hits, and sets the part of the value that it is asked about.
+// asked reports whether f, whose tokens are in hits if it has any, is worth asking,
+// and sets the part of the value that it is asked about.
 func (f *family) asked(i int, hits *hits, p *probe) bool {
 	if f.applies != nil && !f.applies(p.class) {
 		return false
@@ -53,9 +55,6 @@ func (f *family) asked(i int, hits *hits, p *probe) bool {
 	if f.tokens == nil {
 		p.from, p.to = 0, len(p.value)
 		return true
-	}
-	if hits.families>>i&1 == 0 {
-		return false
 	}
 	p.from = max(0, hits.first[i]-tokenBefore)
 	p.to = min(len(p.value), hits.last[i]+tokenAfter)
@@ -72,15 +71,13 @@ type opinion struct {
 // ask puts value before the families until their word is enough to refuse.
 func (in *inspection) ask(value []byte, c class) (o opinion) {
 	p := probe{value: value, class: c}
-	anchored := false
-	for i, f := range families {
-		if f.tokens != nil && !anchored {
-			anchored = true
-			if !in.spend(len(value)) {
-				return opinion{}
-			}
-			in.hits.find(value)
-		}
+	if !in.spend(len(value)) {
+		return opinion{}
+	}
+	in.hits.find(value)
+	for asked := in.hits.families | tokenless; asked != 0; asked &= asked - 1 {
+		i := bits.TrailingZeros64(asked)
+		f := families[i]
 		if !f.asked(i, &in.hits, &p) {
 			continue
 		}

@@ -5,6 +5,9 @@ import "bytes"
 // looksJSON reports whether value may be a JSON document worth opening: an
 // object, an array or a string.
 func looksJSON(value []byte) bool {
+	if len(value) < 2 || value[0] > '"' && value[0] != '{' && value[0] != '[' {
+		return false
+	}
 	v := trimBlank(value)
 	if len(v) < 2 {
 		return false

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
-	"slices"
 	"unicode/utf8"
 
 	"gatehouse/internal/detect"
@@ -18,7 +17,7 @@ const (
 	// stopEvery is how much work passes between two questions to stop, in bytes.
 	stopEvery = 64 << 10
 	// keepBuffer is the largest buffer that is kept for the next event, in bytes.
-	keepBuffer = 64 << 10
+	keepBuffer = 1 << 20
 )
 
 // readings are how many encodings, JSON not counted, are undone in one reading of
@@ -111,6 +110,9 @@ func (in *inspection) release() {
 		if cap(l.spare) > keepBuffer {
 			l.spare = nil
 		}
+		if cap(l.scanner.plain) > keepBuffer {
+			l.scanner.plain = nil
+		}
 		if cap(l.scanner.arrays)*8 > keepBuffer {
 			l.scanner.arrays = nil
 		}
@@ -175,8 +177,7 @@ func (in *inspection) str(l *layer, item *str) {
 		if !in.spend(len(text)) {
 			return
 		}
-		l.buf = unescape(slices.Grow(l.buf[:0], len(text)), text)
-		text, c = l.buf, classesOf(l.buf)
+		text = l.scanner.plain
 	}
 	if c&high != 0 && !utf8.Valid(text) {
 		in.gap("not-utf8", len(text))

@@ -1,6 +1,10 @@
 package attack
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+	"unicode/utf8"
+)
 
 // maxPathDepth is how many levels of a path are kept. Values that lie deeper are
 // scanned like all others; their path ends there.
@@ -17,6 +21,7 @@ type scanner struct {
 	frames []frame  // the outer maxPathDepth levels
 	arrays []uint64 // one bit a level: set for an array
 	state  state
+	plain  []byte // the latest string without its escapes, if it has any
 
 	// concatenated accepts several documents one after the other.
 	concatenated bool
@@ -75,7 +80,7 @@ const (
 // reset makes s ready to scan text, keeping its buffers.
 func (s *scanner) reset(text []byte, concatenated bool) {
 	*s = scanner{
-		text: text, frames: s.frames[:0], arrays: s.arrays[:0],
+		text: text, frames: s.frames[:0], arrays: s.arrays[:0], plain: s.plain[:0],
 		concatenated: concatenated, broken: -1,
 	}
 }
@@ -167,32 +172,84 @@ func (s *scanner) string(out *str) {
 	s.pos = out.end
 }
 
-// read finds the end of the string and the kinds of byte in it.
+// read finds the end of the string and the kinds of byte in it. Where it has
+// escapes, they are undone into s.plain on the way, and the kinds are those of what
+// it stands for.
 func (s *scanner) read(out *str) {
-	i := out.start + 1
-	for i < len(s.text) && !out.closed {
-		c := classOf[s.text[i]]
-		if c&stop == 0 {
-			out.classes |= c
+	text, i := s.text, out.start+1
+	var seen class
+	for i < len(text) {
+		c := classOf[text[i]]
+		if c&stop != 0 {
+			break
+		}
+		seen |= c
+		i++
+	}
+	switch {
+	case i == len(text):
+		out.end = i
+	case text[i] == '"':
+		out.closed, out.end = true, i+1
+	default:
+		s.plain = append(s.plain[:0], text[out.start+1:i]...)
+		s.unescape(out, i, seen)
+		return
+	}
+	out.classes = seen
+}
+
+// unescape reads on from the first escape, or control character, at text[i].
+func (s *scanner) unescape(out *str, i int, seen class) {
+	text, dst := s.text, s.plain
+	for i < len(text) && !out.closed {
+		if room := cap(dst) - len(dst); room < 16 {
+			dst = slices.Grow(dst, min(len(dst)+64, len(text)-i+16))
+		}
+		n := len(dst)
+		dst = dst[:cap(dst)]
+		for i < len(text) && n < len(dst)-8 {
+			b := text[i]
+			c := classOf[b]
+			if c&stop != 0 {
+				break
+			}
+			seen |= c
+			dst[n] = b
+			n++
 			i++
+		}
+		dst = dst[:n]
+		if i == len(text) || classOf[text[i]]&stop == 0 {
 			continue
 		}
-		switch s.text[i] {
-		case '"':
+		switch b := text[i]; {
+		case b == '"':
 			out.closed = true
 			i++
-		case '\\':
-			out.escaped = true
-			out.classes |= backslash
-			i = s.escape(i)
-		default:
-			out.classes |= c &^ stop
+		case b != '\\':
 			s.mark(i)
+			seen |= classOf[b] &^ stop
+			dst = append(dst, b)
 			i++
+		case i+1 < len(text) && simpleEscapes[text[i+1]] != 0:
+			b = simpleEscapes[text[i+1]]
+			out.escaped = true
+			seen |= classOf[b] &^ stop
+			dst = append(dst, b)
+			i += 2
+		default:
+			out.escaped = true
+			before := len(dst)
+			dst, i = s.escape(dst, i)
+			seen |= classesOf(dst[before:])
 		}
 	}
-	out.end = min(i, len(s.text))
+	out.end, out.classes, s.plain = i, seen, dst
 }
+
+// simpleEscapes says what the escapes of one letter stand for.
+var simpleEscapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
 // skimTo finds the end of the string.
 func (s *scanner) skimTo(out *str) {
@@ -214,21 +271,15 @@ func (s *scanner) skimTo(out *str) {
 	}
 }
 
-// escape checks the escape at text[i] and returns where the string goes on.
-func (s *scanner) escape(i int) int {
-	if i+1 >= len(s.text) {
-		return i + 1
+// escape appends what the escape at text[i] stands for and returns where the string
+// goes on. A bad one stays as it is written.
+func (s *scanner) escape(dst []byte, i int) (out []byte, next int) {
+	r, n := unicodeEscape(s.text[i:])
+	if n == 0 {
+		s.mark(i)
+		return append(dst, '\\'), i + 1
 	}
-	switch s.text[i+1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return i + 2
-	case 'u':
-		if _, ok := hex4(s.text[i+2:]); ok {
-			return i + 6
-		}
-	}
-	s.mark(i)
-	return i + 1
+	return utf8.AppendRune(dst, r), i + n
 }
 
 // key makes the string the key of the innermost object.

@@ -15,7 +15,7 @@ func unescape(dst, body []byte) []byte {
 			i++
 			continue
 		}
-		if plain, ok := simpleEscape(body[i+1]); ok {
+		if plain := simpleEscapes[body[i+1]]; plain != 0 {
 			dst = append(dst, plain)
 			i += 2
 			continue
@@ -30,24 +30,6 @@ func unescape(dst, body []byte) []byte {
 		i += n
 	}
 	return dst
-}
-
-func simpleEscape(c byte) (byte, bool) {
-	switch c {
-	case '"', '\\', '/':
-		return c, true
-	case 'b':
-		return '\b', true
-	case 'f':
-		return '\f', true
-	case 'n':
-		return '\n', true
-	case 'r':
-		return '\r', true
-	case 't':
-		return '\t', true
-	}
-	return 0, false
 }
 
 // unicodeEscape reads \uXXXX, or a surrogate pair of them, at the beginning of b
