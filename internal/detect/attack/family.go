@@ -70,7 +70,8 @@ type opinion struct {
 
 // ask puts value before the families until their word is enough to refuse.
 func (in *inspection) ask(value []byte, c class) (o opinion) {
-	p := probe{value: value, class: c}
+	p := &in.probe
+	*p = probe{value: value, class: c}
 	if !in.spend(len(value)) {
 		return opinion{}
 	}
@@ -78,13 +79,13 @@ func (in *inspection) ask(value []byte, c class) (o opinion) {
 	for asked := in.hits.families | tokenless; asked != 0; asked &= asked - 1 {
 		i := bits.TrailingZeros64(asked)
 		f := families[i]
-		if !f.asked(i, &in.hits, &p) {
+		if !f.asked(i, &in.hits, p) {
 			continue
 		}
 		if in.trusted() {
 			return opinion{}
 		}
-		r, at := f.match(in, &p)
+		r, at := f.match(in, p)
 		if r == nil {
 			continue
 		}

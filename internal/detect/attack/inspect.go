@@ -44,6 +44,7 @@ type inspection struct {
 	clipped bool // there was more to undo
 
 	hits   hits
+	probe  probe
 	weak   bool // the profile asks weak rules, too
 	strong int  // findings so far that may refuse
 
@@ -101,6 +102,7 @@ func (in *inspection) run(event []byte) {
 func (in *inspection) release() {
 	in.result, in.source, in.stop = nil, nil, nil
 	in.packed.Reset(nil)
+	in.probe = probe{}
 	for i := range in.layers {
 		l := &in.layers[i]
 		l.scanner.text, l.name = nil, nil
