@@ -6,6 +6,8 @@
 // detect/attack judges events that come in, detect/leak bytes that go out.
 package detect
 
+import "slices"
+
 // Kind says which of the gate's three ways an Observation came.
 type Kind uint8
 
@@ -116,25 +118,48 @@ const (
 	FormSuccess
 	// FormDrop takes the bad records out of a batch and delivers the rest.
 	FormDrop
-	// FormDeny answers with the source's own denial (authorizers, Cognito).
+	// FormDeny answers with the source's own denial: a policy for an authorizer, a
+	// sentence for Lex.
 	FormDeny
+	// FormFail takes the bad records out of a batch, delivers the rest, and names
+	// them as failed in the function's answer.
+	FormFail
+	// FormDeliver delivers the event all the same: what waits for an answer that
+	// only the function can give.
+	FormDeliver
 )
+
+// Forms are the words for the forms, as the policy and the documents say them.
+var Forms = [...]string{
+	FormError: "error", FormHTTP: "http", FormSuccess: "success", FormDrop: "drop",
+	FormDeny: "deny", FormFail: "fail", FormDeliver: "deliver",
+}
+
+func (f Form) String() string { return Forms[f] }
 
 // Source is an event source: one value says how it is recognised, what AWS fills
 // in and how it is refused.
 type Source struct {
 	// Name is what records say: "sns", "sqs", "apigateway-rest", "direct".
 	Name string
-	// Form is the default refusal.
-	Form Form
+	// Form is the default refusal, Others what events.refuse of the policy may ask
+	// for in its place.
+	Form   Form
+	Others []Form
 	// Markers are JSON keys, with the value that some of them must have, that
 	// mark the source; see attack.Sources for the notation.
 	Markers []string
-	// Trusted are path patterns that AWS fills: never judged.
+	// Trusted are path patterns that AWS fills: not judged where they hold what
+	// AWS fills in, an identifier. See attack.Sources.
 	Trusted []string
 	// From is the path of who sent it (record field src); "" when unknown.
 	From string
+	// Batch says where the records of a batch are; the zero value: there is none.
+	Batch Batch
 }
+
+// Offers reports whether f makes sense as a refusal of s.
+func (s *Source) Offers(f Form) bool { return f == s.Form || slices.Contains(s.Others, f) }
 
 // Gap is a part of an event that could not be inspected, and why.
 type Gap struct {

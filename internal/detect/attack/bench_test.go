@@ -41,12 +41,3 @@ func BenchmarkInspect(bm *testing.B) {
 		})
 	}
 }
-
-func BenchmarkSource(bm *testing.B) {
-	event := benignEvent(1 << 10)
-	var e attack.Engine
-	bm.ReportAllocs()
-	for bm.Loop() {
-		e.Source(event)
-	}
-}

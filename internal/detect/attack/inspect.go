@@ -366,7 +366,7 @@ const (
 func (in *inspection) trusted() bool {
 	if in.trust == unknown {
 		in.trust = untrusted
-		if in.source != nil && !in.raw.key && in.layers[0].scanner.matchesAny(in.source.Trusted) {
+		if in.source != nil && in.layers[0].scanner.trusts(in.source, &in.raw) {
 			in.trust = trusted
 		}
 	}

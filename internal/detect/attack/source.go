@@ -2,187 +2,212 @@ package attack
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"strings"
 
 	"gatehouse/internal/detect"
 )
 
-// maxSourceSteps bounds the look at an event that recognises its source, in
-// strings and marks of punctuation.
+// maxSourceSteps bounds the look at an event for one value, in strings and marks
+// of punctuation.
 const maxSourceSteps = 4096
 
-// Sources are the event sources, the first that fits holds. A marker is a path
-// pattern that must occur ("requestContext.elb"), or one with the value that the
-// string there must have ("Records[0].eventSource=aws:sqs", "*" matches any run
-// at either end); all markers of a source must be found. A path pattern is a path
-// in which "[]" stands for any index, and "*" at the end of a name for any rest;
-// names are compared without regard to case. A source without markers takes what
-// is left.
-//
-// Shapes: https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html
-var Sources = []detect.Source{
-	{
-		Name: "sns", Form: detect.FormSuccess,
-		Markers: []string{"Records[0].EventSource=aws:sns"},
-		Trusted: []string{
-			"Records[].EventSource", "Records[].EventSubscriptionArn", "Records[].EventVersion",
-			"Records[].Sns.Type", "Records[].Sns.MessageId", "Records[].Sns.TopicArn",
-			"Records[].Sns.Timestamp", "Records[].Sns.Signature*", "Records[].Sns.SigningCert*",
-			"Records[].Sns.Unsubscribe*",
-		},
-		From: "Records[0].Sns.TopicArn",
-	},
-	{
-		Name: "sqs", Form: detect.FormDrop,
-		Markers: []string{"Records[0].eventSource=aws:sqs"},
-		Trusted: []string{
-			"Records[].messageId", "Records[].receiptHandle", "Records[].attributes.AWSTraceHeader",
-			"Records[].attributes.SenderId", "Records[].attributes.*Timestamp", "Records[].attributes.SequenceNumber",
-			"Records[].md5Of*", "Records[].eventSource*", "Records[].awsRegion",
-		},
-		From: "Records[0].attributes.SenderId",
-	},
-	{
-		Name: "s3", Form: detect.FormSuccess,
-		Markers: []string{"Records[0].eventSource=aws:s3"},
-		Trusted: []string{
-			"Records[].eventSource", "Records[].eventVersion", "Records[].eventTime", "Records[].eventName",
-			"Records[].awsRegion", "Records[].userIdentity.principalId", "Records[].requestParameters.sourceIPAddress",
-			"Records[].responseElements.*", "Records[].s3.bucket.arn", "Records[].s3.object.eTag",
-			"Records[].s3.object.versionId", "Records[].s3.object.sequencer",
-		},
-		From: "Records[0].requestParameters.sourceIPAddress",
-	},
-	{
-		Name: "dynamodb", Form: detect.FormDrop,
-		Markers: []string{"Records[0].eventSource=aws:dynamodb"},
-		Trusted: []string{
-			"Records[].event*", "Records[].awsRegion", "Records[].dynamodb.SequenceNumber",
-			"Records[].dynamodb.StreamViewType",
-		},
-		From: "Records[0].eventSourceARN",
-	},
-	{
-		Name: "kinesis", Form: detect.FormDrop,
-		Markers: []string{"Records[0].eventSource=aws:kinesis"},
-		Trusted: []string{
-			"Records[].event*", "Records[].awsRegion", "Records[].invokeIdentityArn",
-			"Records[].kinesis.sequenceNumber", "Records[].kinesis.kinesisSchemaVersion",
-		},
-		From: "Records[0].eventSourceARN",
-	},
-	{
-		Name: "eventbridge", Form: detect.FormSuccess,
-		Markers: []string{"detail-type", "source", "detail", "account"},
-		Trusted: []string{"version", "id", "account", "time", "region"},
-		From:    "source",
-	},
-	{
-		Name: "apigateway-authorizer", Form: detect.FormDeny,
-		Markers: []string{"type", "methodArn"},
-		Trusted: httpTrusted,
-		From:    "requestContext.identity.sourceIp",
-	},
-	{
-		Name: "apigateway-authorizer", Form: detect.FormDeny,
-		Markers: []string{"type", "routeArn"},
-		Trusted: httpTrusted,
-		From:    "requestContext.http.sourceIp",
-	},
-	{
-		Name: "alb", Form: detect.FormHTTP,
-		Markers: []string{"requestContext.elb", "httpMethod"},
-		Trusted: httpTrusted,
-		From:    "headers.x-forwarded-for",
-	},
-	{
-		Name: "function-url", Form: detect.FormHTTP,
-		Markers: []string{"version=2.0", "requestContext.http", "requestContext.domainName=*.lambda-url.*"},
-		Trusted: httpTrusted,
-		From:    "requestContext.http.sourceIp",
-	},
-	{
-		Name: "apigateway-http", Form: detect.FormHTTP,
-		Markers: []string{"version=2.0", "requestContext.http"},
-		Trusted: httpTrusted,
-		From:    "requestContext.http.sourceIp",
-	},
-	{
-		Name: "apigateway-websocket", Form: detect.FormHTTP,
-		Markers: []string{"requestContext.connectionId", "requestContext.eventType"},
-		Trusted: httpTrusted,
-		From:    "requestContext.identity.sourceIp",
-	},
-	{
-		Name: "apigateway-rest", Form: detect.FormHTTP,
-		Markers: []string{"httpMethod", "requestContext", "resource"},
-		Trusted: httpTrusted,
-		From:    "requestContext.identity.sourceIp",
-	},
-	{Name: "direct", Form: detect.FormError},
-}
-
-// httpTrusted are the parts of an HTTP event that AWS alone fills. No header is
-// among them: a client sends whatever it likes as Accept-Language, Via or
-// X-Amzn-Trace-Id, and functions put those into SQL too. Nor is an authorizer's
-// ARN, which ends in the path that was asked for.
-var httpTrusted = []string{
-	"requestContext.protocol", "requestContext.requestId", "requestContext.extendedRequestId",
-	"requestContext.connectionId", "requestContext.messageId", "requestContext.requestTime",
-	"requestContext.elb.targetGroupArn",
-}
-
-// sourceOf recognises where event comes from.
+// sourceOf recognises where event comes from. It reads the event once, looks into
+// the members alone that a marker names, and jumps over the rest.
 func sourceOf(event []byte) *detect.Source {
-	var found [32]uint8 // per source, a bit for each marker
-	var s scanner
-	var frames [8]frame
-	var arrays [1]uint64
-	s.frames, s.arrays = frames[:0], arrays[:0]
-	s.reset(event, false)
-	s.skim, s.steps = true, maxSourceSteps
-	var item str
-	for s.next(&item) {
-		if len(s.frames) == 0 || len(s.frames) > 3 {
-			continue
-		}
-		if i := markSources(&found, &s, &item); i == 0 {
-			break
-		}
-	}
-	for i := range Sources {
-		if found[i] == allMarkers(&Sources[i]) {
+	r := shape{text: event}
+	r.value(markRoot)
+	for i := range sourceMarks {
+		if r.found.has(sourceMarks[i]) {
 			return &Sources[i]
 		}
 	}
 	return &Sources[len(Sources)-1]
 }
 
-func allMarkers(s *detect.Source) uint8 { return 1<<len(s.Markers) - 1 }
+// markerSet holds one bit for each marker of Sources.
+type markerSet [2]uint64
 
-// markSources notes which markers item fulfils. It returns the first source whose
-// markers are all found, or -1.
-func markSources(found *[32]uint8, s *scanner, item *str) int {
-	first := -1
-	for i := range Sources {
-		src := &Sources[i]
-		if len(src.Markers) == 0 {
-			continue
-		}
-		for j, marker := range src.Markers {
-			if !s.frames[0].begins(marker[0], s.text) {
-				continue
+func (m markerSet) has(all markerSet) bool { return m[0]&all[0] == all[0] && m[1]&all[1] == all[1] }
+
+func (m *markerSet) add(more markerSet) {
+	m[0] |= more[0]
+	m[1] |= more[1]
+}
+
+// shape reads an event for the markers in it. What is no JSON ends it.
+type shape struct {
+	text  []byte
+	pos   int
+	found markerSet
+	sure  bool // one of the first sources is found
+}
+
+// The places of markers are a tree, made from Sources into source_table.go: a
+// place is a path in the event on which a marker lies, 0 any other.
+const (
+	markNone uint8 = iota
+	markRoot
+)
+
+// value reads the value that begins at pos, behind blanks, and lies at place.
+func (r *shape) value(place uint8) {
+	r.blank()
+	if place == markNone || r.pos >= len(r.text) {
+		r.skip()
+		return
+	}
+	r.found.add(markHere[place])
+	switch r.text[r.pos] {
+	case '{':
+		r.object(place)
+	case '[':
+		r.array(place)
+	case '"':
+		r.found.add(markValue(place, r.string()))
+		r.sure = r.sure || r.found[0]&sureMarkers != 0
+	default:
+		r.skip()
+	}
+}
+
+func (r *shape) object(place uint8) {
+	for r.pos++; r.pos < len(r.text) && !r.sure; {
+		switch r.text[r.pos] {
+		case '"':
+			child := markChild(place, r.string())
+			if r.blank(); r.pos >= len(r.text) || r.text[r.pos] != ':' {
+				r.pos = len(r.text)
+				return
 			}
-			path, want, valued := strings.Cut(marker, "=")
-			if valued != item.key && s.matches(path) && (!valued || glob(want, item.body(s.text))) {
-				found[i] |= 1 << j
-			}
-		}
-		if first < 0 && found[i] == allMarkers(src) {
-			first = i
+			r.pos++
+			r.value(child)
+		case '}':
+			r.pos++
+			return
+		default: // a comma, a blank
+			r.pos++
 		}
 	}
-	return first
+}
+
+// array reads the first element at the place below, and jumps over the rest.
+func (r *shape) array(place uint8) {
+	r.pos++
+	if r.blank(); r.pos < len(r.text) && r.text[r.pos] != ']' {
+		r.value(markFirst[place])
+	}
+	r.skipTo(1)
+}
+
+// string reads the string at pos and returns what stands between its quotes, as
+// written.
+func (r *shape) string() []byte {
+	start := r.pos + 1
+	for i := start; ; i++ {
+		if i = quoteFrom(r.text, i); i < 0 {
+			r.pos = len(r.text)
+			return nil
+		}
+		slashes := 0
+		for r.text[i-1-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			r.pos = i + 1
+			return r.text[start:i]
+		}
+	}
+}
+
+// quoteFrom returns where the next quote in b is, from i on; -1 where there is
+// none. Most strings are short, so it looks at eight bytes at once before it asks
+// for more.
+func quoteFrom(b []byte, i int) int {
+	const ones, tops, quotes = 0x0101010101010101, 0x8080808080808080, 0x2222222222222222
+	for end := i + 32; i < end && i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:]) ^ quotes
+		if found := (x - ones) &^ x & tops; found != 0 { // the lowest one is right
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	if i >= len(b) {
+		return -1
+	}
+	if n := bytes.IndexByte(b[i:], '"'); n >= 0 {
+		return i + n
+	}
+	return -1
+}
+
+// skip jumps over the value at pos.
+func (r *shape) skip() {
+	if r.pos >= len(r.text) {
+		return
+	}
+	switch r.text[r.pos] {
+	case '"':
+		r.string()
+	case '{', '[':
+		r.pos++
+		r.skipTo(1)
+	default:
+		for r.pos < len(r.text) && !delimits(r.text[r.pos]) {
+			r.pos++
+		}
+	}
+}
+
+// skipTo jumps behind what closes the depth-th level from here.
+func (r *shape) skipTo(depth int) {
+	text := r.text
+	for i := r.pos; i < len(text) && !r.sure; i++ {
+		c := text[i]
+		if c == '"' {
+			r.pos = i
+			r.string()
+			i = r.pos - 1
+			continue
+		}
+		switch c | 0x20 { // [ and ] become { and }
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				r.pos = i + 1
+				return
+			}
+		}
+	}
+	r.pos = len(text)
+}
+
+func (r *shape) blank() {
+	for r.pos < len(r.text) && r.text[r.pos] <= ' ' {
+		r.pos++
+	}
+}
+
+// trusts reports whether source alone fills the string item, at which s stands,
+// and it looks so.
+func (s *scanner) trusts(source *detect.Source, item *str) bool {
+	return !item.key && plainValue(item.body(s.text)) && s.matchesAny(source.Trusted)
+}
+
+// plainValue reports whether b is what AWS fills in: an identifier, an ARN, a URL,
+// base64. Nothing in it ends a word or a string in any language that we judge.
+func plainValue(b []byte) bool {
+	for _, c := range b {
+		switch {
+		case c|0x20 >= 'a' && c|0x20 <= 'z', c >= '0' && c <= '9':
+		case c == '-' || c == '_' || c == '.' || c == ':' || c == '/' || c == '+' || c == '=':
+		case c == '?' || c == '&' || c == '@' || c == '~' || c == ',': // no %: it may stand for anything
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // glob reports whether b fits pattern, which may begin and end with "*".
@@ -213,11 +238,6 @@ func (s *scanner) matches(pattern string) bool {
 		}
 	}
 	return i < 0
-}
-
-// begins reports whether f is a member whose key begins with c.
-func (f *frame) begins(c byte, text []byte) bool {
-	return !f.array && f.keyEnd > f.keyStart+2 && text[f.keyStart+1] == c
 }
 
 // fits reports whether f fits the last segment of pattern, and takes that off.
