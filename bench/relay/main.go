@@ -1,18 +1,16 @@
-// Command relay is the extension's relay with the inspection left out, so that
-// `bench invoke` can tell the two apart.
+// Command relay is the extension's relay by itself, with or without inspection, so
+// that `bench invoke` can tell the two apart.
 //
-//	relay LISTEN UPSTREAM [extension]
-//
-// As an extension it hears of every invocation too, as the whole one does.
+//	relay LISTEN UPSTREAM [inspect]
 package main
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
 
-	"gatehouse/internal/lambdaapi"
+	"gatehouse/internal/detect"
+	"gatehouse/internal/detect/attack"
 	"gatehouse/internal/policy"
 	"gatehouse/internal/proxy"
 	"gatehouse/internal/proxy/runtimeapi"
@@ -21,40 +19,25 @@ import (
 
 func main() {
 	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: relay LISTEN UPSTREAM [extension]")
+		fmt.Fprintln(os.Stderr, "usage: relay LISTEN UPSTREAM [inspect]")
 		os.Exit(2)
 	}
+	var engine detect.Engine
 	if len(os.Args) > 3 {
-		go func() { // ends with the process
-			fmt.Fprintln(os.Stderr, "relay:", attend(os.Args[2]))
-			os.Exit(1)
-		}()
+		engine = new(attack.Engine)
 	}
-	fmt.Fprintln(os.Stderr, "relay:", run(os.Args[1], os.Args[2]))
+	fmt.Fprintln(os.Stderr, "relay:", run(os.Args[1], os.Args[2], engine))
 	os.Exit(1)
 }
 
-// attend takes each INVOKE and asks for the next.
-func attend(api string) error {
-	ctx := context.Background()
-	c := lambdaapi.Client{Addr: api, Name: "relay"}
-	if _, err := c.Register(ctx, lambdaapi.Invoke, lambdaapi.Shutdown); err != nil {
-		return err
-	}
-	for {
-		if _, err := c.Next(ctx); err != nil {
-			return err
-		}
-	}
-}
-
-func run(listen, upstream string) error {
+func run(listen, upstream string, engine detect.Engine) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}
 	guard := proxy.Guard{
 		Sandbox: new(proxy.Sandbox),
+		Engine:  engine,
 		Policy:  func() *policy.Policy { return new(policy.Policy) },
 		Report:  func(*record.Record) {},
 	}

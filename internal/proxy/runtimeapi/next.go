@@ -96,6 +96,9 @@ func (r *Relay) await(req *http.Request) (*http.Response, error) {
 // whether the runtime has its event (or has gone).
 func (r *Relay) judge(w http.ResponseWriter, req *http.Request, res *http.Response) bool {
 	inv := invocation(res.Header)
+	if r.Guard.Engine == nil {
+		return r.uninspected(w, req, res, inv)
+	}
 	concurrent := r.Guard.Sandbox.Concurrent
 	size := max(0, res.ContentLength)
 	if held := r.inspecting.Add(size); concurrent && held > maxInspecting {
@@ -132,6 +135,20 @@ func (r *Relay) judge(w http.ResponseWriter, req *http.Request, res *http.Respon
 	r.hand(inv.RequestID)
 	head(w, res)
 	_, _ = w.Write(event) // an error means that the runtime has gone
+	return true
+}
+
+// uninspected hands an event on as it arrives, where none is inspected. It reports
+// what judge does.
+func (r *Relay) uninspected(w http.ResponseWriter, req *http.Request, res *http.Response, inv proxy.Invocation) bool {
+	inv.BytesIn = max(0, res.ContentLength)
+	r.Guard.Sandbox.Begin(inv)
+	if r.Guard.Sandbox.Halted() {
+		<-req.Context().Done() // the halt answers it and takes us down
+		return true
+	}
+	r.hand(inv.RequestID)
+	reply(w, res)
 	return true
 }
 

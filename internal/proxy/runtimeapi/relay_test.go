@@ -145,6 +145,21 @@ func TestBenignEventArrivesByteForByte(t *testing.T) {
 	}
 }
 
+// Without an engine nothing is held: the event arrives, and its invocation is open.
+func TestUninspectedEventArrivesByteForByte(t *testing.T) {
+	for _, event := range []string{`{"p":"ATTACK"}`, "", strings.Repeat("x", 1<<20)} {
+		f := start(t, policy.Enforce, detect.FormError, event)
+		f.guard.Engine = nil
+		if _, body := f.get(t, nextPath); body != event {
+			t.Errorf("event of %d bytes arrived as %d bytes", len(event), len(body))
+		}
+		open, _ := f.guard.Sandbox.At()
+		if len(open) != 1 || open[0].BytesIn != int64(len(event)) {
+			t.Errorf("open invocations = %+v, want one of %d bytes", open, len(event))
+		}
+	}
+}
+
 func TestRefusal(t *testing.T) {
 	tests := []struct {
 		form detect.Form
