@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -56,6 +57,7 @@ type extension struct {
 
 	started     sync.Once
 	healthSaid  bool
+	expiredTold time.Time // up to when exceptions that ended were told
 	flushFailed bool
 
 	mu       sync.Mutex
@@ -82,7 +84,7 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 		x.pipeline.UrgentBytes = 256 << 10
 	}
 	x.guard = proxy.Guard{
-		Sandbox: &x.sandbox, Engine: new(attack.Engine), Policy: x.policy.get, Scanner: x.secrets.scanner,
+		Sandbox: &x.sandbox, Engine: new(attack.Engine), Detect: &attack.Engine{Profile: attack.Detect}, Policy: x.policy.get, Scanner: x.secrets.scanner,
 		Report: x.report, Halted: x.halt, FailClosed: cfg.OnErrorClosed,
 		Own: []string{cfg.EgressAddr, cfg.RuntimeAPIAddr, cfg.TelemetryAddr},
 	}

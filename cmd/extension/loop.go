@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -78,6 +79,7 @@ func (x *extension) loop(ctx context.Context) error {
 func (x *extension) tick(ctx context.Context, now time.Time) {
 	x.guard.FinishOverdue(now)
 	if x.sandbox.Relayed() || x.running.Load() {
+		x.tellExpired(now)
 		x.health()
 	}
 	x.flush(ctx, now.Add(maxFlush))
@@ -109,6 +111,7 @@ func (x *extension) invoke(ctx context.Context, e *lambdaapi.Event) {
 		RequestID: e.RequestID, ARN: e.InvokedFunctionARN, TraceID: e.Tracing.Value,
 		Deadline: deadline, Started: now,
 	})
+	x.tellExpired(now)
 	x.health()
 	left := min(margin, deadline.Sub(now)/10)
 	end := deadline.Add(-left)
@@ -211,6 +214,21 @@ func (x *extension) health() {
 		Kind: record.Health, Time: time.Now().UTC(), Rung: rung, Degraded: degraded,
 		Lost: x.pipeline.Lost(), Recovered: x.guard.Recovered(),
 	})
+}
+
+// tellExpired says of each exception of the policy, once, that it is over: in the
+// health record, or in one of its own where that is out already.
+func (x *extension) tellExpired(now time.Time) {
+	var over []record.Degradation
+	for _, name := range x.policy.get().Expired(x.expiredTold, now) {
+		err := fmt.Errorf("the exception %s has expired: what it covered counts again", name)
+		x.degradeBy("policy", err)
+		over = append(over, record.Degradation{What: "policy", Reason: err.Error()})
+	}
+	x.expiredTold = now
+	if len(over) > 0 && x.healthSaid {
+		x.pipeline.Add(&record.Record{Kind: record.Health, Time: now.UTC(), Rung: x.rung(), Degraded: over})
+	}
 }
 
 // rung says how the function is attached, from what was seen.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +41,7 @@ or is no JSON; the rest is judged all the same.`,
 	f := c.Flags()
 	f.BoolVar(&s.json, "json", false, "print each finding as one line of JSON; everything else goes to stderr")
 	f.StringVar(&s.junit, "junit", "", "write JUnit's XML to `file` as well, a test case for each event")
-	f.StringVar(&s.profile, "profile", "block", "ask the rules that may refuse (block), or weak ones as well (`detect`)")
+	f.StringVar(&s.profile, "profile", "", "ask the rules that may refuse (block), or weak ones as well (`detect`); the policy's when empty")
 	f.StringVar(&s.policy, "policy", "", "policy `file` whose exceptions apply; its mode does not matter")
 	f.BoolVarP(&s.quiet, "quiet", "q", false, "print the summary alone")
 	f.StringVar(&s.color, "color", "auto", "mark findings in colour: auto, `always` or never")
@@ -57,20 +58,24 @@ func (s *scanFlags) run(cmd *cobra.Command, names []string) (err error) {
 		}
 		names = []string{scan.Stdin}
 	}
-	engine, err := s.engine()
-	if err != nil {
-		return err
-	}
 	p, err := readPolicy(s.policy)
 	if err != nil {
 		return err
+	}
+	engine, err := s.engine(p)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	for _, name := range p.Expired(time.Time{}, now) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: the exception %s has expired\n", s.policy, name)
 	}
 	out := bufio.NewWriter(cmd.OutOrStdout())
 	reports, end, err := s.reports(out, cmd)
 	if err != nil {
 		return err
 	}
-	job := scan.Scan{Engine: engine, Policy: p, Now: time.Now(), Stdin: cmd.InOrStdin(), Reports: reports}
+	job := scan.Scan{Engine: engine, Policy: p, Now: now, Stdin: cmd.InOrStdin(), Reports: reports}
 	totals, err := job.Run(cmd.Context(), names)
 	err = errors.Join(err, out.Flush(), end())
 	switch {
@@ -84,11 +89,12 @@ func (s *scanFlags) run(cmd *cobra.Command, names []string) (err error) {
 	return nil
 }
 
-func (s *scanFlags) engine() (*attack.Engine, error) {
-	switch s.profile {
-	case "block":
+// engine is that of the profile that was asked for, else of the policy's.
+func (s *scanFlags) engine(p *policy.Policy) (*attack.Engine, error) {
+	switch profile := policy.Profile(s.profile); cmp.Or(profile, p.Profile) {
+	case policy.ProfileBlock:
 		return &attack.Engine{Profile: attack.Block}, nil
-	case "detect":
+	case policy.ProfileDetect:
 		return &attack.Engine{Profile: attack.Detect}, nil
 	}
 	return nil, fmt.Errorf("--profile %q: want block or detect", s.profile)

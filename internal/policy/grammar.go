@@ -59,7 +59,7 @@ func choice[T any](r *reader, into *T, words ...word[T]) func(*yaml.Node, string
 
 func (r *reader) events(n *yaml.Node, key string) {
 	r.mapping(n, key, []field{
-		{"profile", nil},
+		{"profile", choice(r, &r.policy.Profile, word[Profile]{"block", ProfileBlock}, word[Profile]{"detect", ProfileDetect})},
 		{"on_budget", choice(r, &r.policy.OnBudgetClosed, word[bool]{"open", false}, word[bool]{"closed", true})},
 		{"exceptions", r.exceptions},
 		{"refuse", r.refuse},
@@ -86,7 +86,7 @@ func (r *reader) exceptions(n *yaml.Node, key string) {
 	}
 }
 
-func (r *reader) path(n *yaml.Node, key string) (path string, parts []string) {
+func (r *reader) path(n *yaml.Node, key string) (path string, parts []part) {
 	path, _ = r.text(n, key, errPath.Error())
 	if path == "" {
 		return "", nil

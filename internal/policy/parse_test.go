@@ -70,7 +70,12 @@ func TestParseReportsMistakes(t *testing.T) {
 		{"version: 1\nevents: {refuse: {sns: retry}}", `events.refuse.sns: wants error, http, success, drop or deny, not "retry"`},
 		{"version: 1\nevents: {exceptions: [{rule: sqli.tautology}]}", "line 2, column 23: events.exceptions[0].path: missing"},
 		{"version: 1\nevents: {exceptions: [{rule: sqli, path: a, reason: b}]}", `events.exceptions[0].rule: wants a rule id, such as sqli.libinjection, not "sqli"`},
-		{"version: 1\nevents: {exceptions: [{rule: a.b, path: 'a.*', reason: b}]}", "events.exceptions[0].path: wants a path as findings show it"},
+		{"version: 1\nevents: {exceptions: [{rule: a.b, path: 'a.b*', reason: b}]}", "events.exceptions[0].path: wants a path as findings show it"},
+		{"version: 1\nevents: {exceptions: [{rule: a.b, path: 'a*', reason: b}]}", "events.exceptions[0].path: wants a path as findings show it"},
+		{"version: 1\nevents: {exceptions: [{rule: a.b, path: '**', reason: b}]}", "events.exceptions[0].path: wants a path as findings show it"},
+		{"version: 1\nevents: {exceptions: [{rule: a.b, path: 'a[*', reason: b}]}", "events.exceptions[0].path: wants a path as findings show it"},
+		{"version: 1\nevents: {exceptions: [{rule: a.b, path: 'a[**]', reason: b}]}", "events.exceptions[0].path: wants a path as findings show it"},
+		{"version: 1\nevents: {profile: strict}", `events.profile: wants block or detect, not "strict"`},
 		{"version: 1\nevents: {exceptions: [{rule: a.b, path: a, reason: b, until: soon}]}", "events.exceptions[0].until: wants the last day on which it holds"},
 		{"version: 1\nsecrets: {on_leak: stop}", `secrets.on_leak: wants monitor, block or halt, not "stop"`},
 		{"version: 1\nsecrets: {watch: [A], ignore: [A]}", "secrets.ignore[0]: A is both watched and ignored"},
@@ -87,7 +92,6 @@ func TestParseReportsMistakes(t *testing.T) {
 
 func TestParseRefusesWhatItDoesNotActOn(t *testing.T) {
 	for _, test := range []struct{ text, key string }{
-		{"events: {profile: strict}", "events.profile"},
 		{"egress: {builtin_lists: [exfiltration]}", "egress.builtin_lists"},
 		{"egress: {inspect: {snapstart: true}}", "egress.inspect.snapstart"},
 		{"secrets: {aws_accounts: [123456789012]}", "secrets.aws_accounts"},
@@ -131,7 +135,7 @@ func lines(err error) []string {
 func TestSettings(t *testing.T) {
 	p := parse(t, `
 mode: enforce
-events: {on_budget: closed, refuse: {sns: error, direct: http}}
+events: {profile: detect, on_budget: closed, refuse: {sns: error, direct: http}}
 egress: {private_addresses: deny, inspect: {tls: true, bypass: [pinned.test, "*.db.test"]}}
 secrets:
   on_leak: halt
@@ -139,7 +143,7 @@ secrets:
   ignore: STAGE
   hosts: {STRIPE_KEY: [api.stripe.test], DB: ["10.0.0.0/8", "*.db.test"]}
 `)
-	if p.Mode != policy.Enforce || p.OnLeak != policy.LeakHalt || !p.OnBudgetClosed || !p.DenyPrivate || !p.InspectTLS {
+	if p.Mode != policy.Enforce || p.Profile != policy.ProfileDetect || p.OnLeak != policy.LeakHalt || !p.OnBudgetClosed || !p.DenyPrivate || !p.InspectTLS {
 		t.Errorf("settings = %+v", p)
 	}
 	if len(p.Hash) != 12 || p.Hash == policy.Default().Hash {
@@ -198,6 +202,10 @@ events:
     - {rule: sqli.tautology, path: "Records[*].Sns.Message", source: sns, until: 2027-01-31, reason: a search box}
     - {rule: sqli.union, path: "query", until: "2027-01-31T12:00:00Z", reason: reports}
     - {rule: sqli.union, path: "a[*][*].b[3]", reason: nested}
+    - {rule: xss.tag, path: "headers.*", reason: a proxy of ours adds them}
+    - {rule: xss.tag, path: "list[*].*.html", reason: written by our editors}
+    - {rule: ssti.mustache, path: "*", reason: templates}
+    - {rule: ssti.mustache, path: "*.*[*]", reason: templates}
 `)
 	day := time.Date(2027, 1, 31, 23, 59, 59, 0, time.UTC)
 	sns := "sqli.tautology@Records[*].Sns.Message"
@@ -219,9 +227,63 @@ events:
 		{"sqli.union", "query", "", day, ""},
 		{"sqli.union", "a[1][22].b[3]", "direct", day.AddDate(50, 0, 0), "sqli.union@a[*][*].b[3]"},
 		{"sqli.union", "a[1].b[3]", "direct", day, ""},
+		{"xss.tag", "headers.via", "direct", day, "xss.tag@headers.*"},
+		{"xss.tag", `headers["x-a.b[\"]"]`, "direct", day, "xss.tag@headers.*"},
+		{"xss.tag", "headers", "direct", day, ""},
+		{"xss.tag", "headers.", "direct", day, ""},
+		{"xss.tag", "headers.via.more", "direct", day, ""},
+		{"xss.tag", "headers[0]", "direct", day, ""},
+		{"xss.tag", `headers["open`, "direct", day, ""},
+		{"xss.tag", "headers['via']", "direct", day, ""},
+		{"xss.tag", "headers.via…", "direct", day, ""},
+		{"xss.tag", `headers["via"]…`, "direct", day, ""},
+		{"xss.tag", `headers["…"]`, "direct", day, "xss.tag@headers.*"},
+		{"xss.tag", "headersvia", "direct", day, ""},
+		{"xss.tag", "list[3].a.html", "direct", day, "xss.tag@list[*].*.html"},
+		{"xss.tag", `list[3]["a b"].html`, "direct", day, "xss.tag@list[*].*.html"},
+		{"xss.tag", "list[3].a.b.html", "direct", day, ""},
+		{"ssti.mustache", "a", "direct", day, "ssti.mustache@*"},
+		{"ssti.mustache", `["a b"]`, "direct", day, "ssti.mustache@*"},
+		{"ssti.mustache", "a.b", "direct", day, ""},
+		{"ssti.mustache", "", "direct", day, ""},
+		{"ssti.mustache", "a.b[2]", "direct", day, "ssti.mustache@*.*[*]"},
+		{"ssti.mustache", `["a"]["b"][2]`, "direct", day, "ssti.mustache@*.*[*]"},
 	} {
 		if got := p.Exception(test.rule, test.path, test.source, test.now); got != test.want {
 			t.Errorf("Exception(%q, %q, %q, %v) = %q, want %q", test.rule, test.path, test.source, test.now, got, test.want)
+		}
+	}
+}
+
+func TestExpired(t *testing.T) {
+	p := parse(t, `
+events:
+  exceptions:
+    - {rule: a.b, path: one, until: 2027-01-31, reason: r}
+    - {rule: a.b, path: two, until: "2027-01-31T12:00:00Z", reason: r}
+    - {rule: a.b, path: three, reason: no end}
+`)
+	at := func(text string) time.Time {
+		when, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return when
+	}
+	noon, midnight := at("2027-01-31T12:00:00Z"), at("2027-02-01T00:00:00Z")
+	for _, test := range []struct {
+		since, now time.Time
+		want       string
+	}{
+		{time.Time{}, noon.Add(-1), "[]"},
+		{time.Time{}, noon, "[a.b@two]"},
+		{time.Time{}, midnight, "[a.b@one a.b@two]"},
+		{noon.Add(-1), noon, "[a.b@two]"},
+		{noon, midnight, "[a.b@one]"},
+		{midnight, midnight.AddDate(9, 0, 0), "[]"},
+	} {
+		if got := fmt.Sprint(p.Expired(test.since, test.now)); got != test.want {
+			t.Errorf("Expired(%v, %v) = %s, want %s", test.since, test.now, got, test.want)
 		}
 	}
 }

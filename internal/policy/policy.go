@@ -19,6 +19,15 @@ const (
 	Enforce Mode = "enforce" // refuse
 )
 
+// Profile is which rules an event is judged by.
+type Profile string
+
+// The profiles.
+const (
+	ProfileBlock  Profile = "block"  // those that may refuse it
+	ProfileDetect Profile = "detect" // weak ones as well; no event is refused
+)
+
 // OnLeak is what happens when a secret is on its way out, in enforce mode.
 type OnLeak string
 
@@ -35,8 +44,9 @@ type Policy struct {
 	// Hash is 12 hex digits of the SHA-256 of the text.
 	Hash string
 
-	Mode   Mode
-	OnLeak OnLeak
+	Mode    Mode
+	Profile Profile
+	OnLeak  OnLeak
 
 	// OnBudgetClosed refuses an event whose inspection ran out of budget.
 	OnBudgetClosed bool
@@ -70,7 +80,9 @@ const emptyHash = "e3b0c44298fc"
 // Default returns the policy that holds where no file is given: monitor, egress
 // allowed, TLS not inspected, a leak blocked once enforce is on. It parses
 // nothing, because it is made before the function starts.
-func Default() *Policy { return &Policy{Hash: emptyHash, Mode: Monitor, OnLeak: LeakBlock} }
+func Default() *Policy {
+	return &Policy{Hash: emptyHash, Mode: Monitor, Profile: ProfileBlock, OnLeak: LeakBlock}
+}
 
 // Map returns where egress.hosts sends host and port: an address to dial instead
 // ("127.0.0.1:8443"; the policy's "127.0.0.1" takes the asked port).
@@ -94,6 +106,18 @@ func (p *Policy) Exception(rule, path, source string, now time.Time) string {
 		}
 	}
 	return ""
+}
+
+// Expired lists the exceptions that ended after since and are over at now, written
+// as rule@path.
+func (p *Policy) Expired(since, now time.Time) []string {
+	var over []string
+	for i := range p.file.exceptions {
+		if e := &p.file.exceptions[i]; e.until.After(since) && !now.Before(e.until) {
+			over = append(over, e.String())
+		}
+	}
+	return over
 }
 
 // Refusal returns the form that events.refuse asks for from source, else def.

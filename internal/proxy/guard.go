@@ -17,6 +17,8 @@ type Guard struct {
 	Sandbox *Sandbox
 	// Engine judges events; nil inspects nothing.
 	Engine detect.Engine
+	// Detect judges them where the policy's profile is detect; nil: Engine does.
+	Detect detect.Engine
 	// Policy returns the policy that holds now. The first call may block until it
 	// is loaded. Never nil.
 	Policy func() *policy.Policy
@@ -90,6 +92,9 @@ func (g *Guard) broken(o *detect.Observation) Verdict {
 	v := Verdict{Action: Allow, Would: Allow}
 	if g.FailClosed { // fail-closed, asked for
 		v = g.outcome(Refuse, "gatehouse.broken", "the inspection itself failed", false)
+		if o.Kind == detect.KindEvent {
+			v = g.profiled(v)
+		}
 	}
 	if o.Kind == detect.KindEvent {
 		v.Receipt = gap(len(o.Event), "panic")

@@ -24,11 +24,15 @@ func (g *Guard) event(o *detect.Observation) Verdict {
 	}
 	start := g.now()
 	p := g.Policy()
-	source := g.Engine.Source(o.Event)
+	engine := g.Engine
+	if p.Profile == policy.ProfileDetect && g.Detect != nil {
+		engine = g.Detect
+	}
+	source := engine.Source(o.Event)
 	res := results.Get().(*detect.Result)
 	defer results.Put(res)
 	res.Reset()
-	g.Engine.Inspect(o.Event, source, res, o.Stop)
+	engine.Inspect(o.Event, source, res, o.Stop)
 
 	found, excepted := g.excepted(p, source, res.Findings)
 	v := g.outcome(Allow, "", "", false)
@@ -40,6 +44,7 @@ func (g *Guard) event(o *detect.Observation) Verdict {
 	case len(found) > 0:
 		v.Rule, v.Incident = found[0].RuleID, record.NewID()
 	}
+	v = g.profiled(v)
 	v.Source, v.Form, v.Findings = source, p.Refusal(source.Name, source.Form), found
 	v.Receipt = receipt(o.Event, res)
 	v.Receipt.TookUS = g.now().Sub(start).Microseconds()
@@ -54,7 +59,7 @@ func (g *Guard) event(o *detect.Observation) Verdict {
 func (g *Guard) Unseen(requestID string, size int, reason string) Verdict {
 	v := Verdict{Action: Allow, Would: Allow}
 	if g.FailClosed { // fail-closed, asked for
-		v = g.outcome(Refuse, "gatehouse.unseen", "the event could not be inspected", false)
+		v = g.profiled(g.outcome(Refuse, "gatehouse.unseen", "the event could not be inspected", false))
 	}
 	v.Receipt = gap(size, reason)
 	o := &detect.Observation{Kind: detect.KindEvent, RequestID: requestID}
@@ -63,20 +68,32 @@ func (g *Guard) Unseen(requestID string, size int, reason string) Verdict {
 	return v
 }
 
+// profiled lets an event through where the policy's profile is detect, which never
+// refuses one (fail-open, asked for).
+func (g *Guard) profiled(v Verdict) Verdict {
+	if g.Policy().Profile == policy.ProfileDetect {
+		v.Action = Allow
+	}
+	return v
+}
+
 // gap is the receipt of an event of size bytes that was not inspected.
 func gap(size int, reason string) *record.Receipt {
 	return &record.Receipt{Bytes: size, Gaps: []detect.Gap{{Reason: reason, Bytes: size}}}
 }
 
-// excepted splits off the findings that an exception of the policy covers. The
-// rest is a copy, because the result goes back to its pool.
+// excepted splits off the findings that an exception of the policy covers, and
+// returns those exceptions, each once. The rest is a copy, because the result goes
+// back to its pool.
 func (g *Guard) excepted(p *policy.Policy, source *detect.Source, all []detect.Finding) (found []detect.Finding, excepted []string) {
+	now := g.now()
 	for _, f := range all {
-		if e := p.Exception(f.RuleID, f.Path, source.Name, g.now()); e != "" {
+		e := p.Exception(f.RuleID, f.Path, source.Name, now)
+		if e == "" {
+			found = append(found, f)
+		} else if !slices.Contains(excepted, e) {
 			excepted = append(excepted, e)
-			continue
 		}
-		found = append(found, f)
 	}
 	return found, excepted
 }
