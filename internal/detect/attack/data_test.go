@@ -74,19 +74,6 @@ func rows(t testing.TB, name string, f func(*row)) {
 	}
 }
 
-// share is how much of a class was flagged, in percent.
-type share struct{ flagged, all int }
-
-func (s share) percent() float64 { return 100 * float64(s.flagged) / float64(max(s.all, 1)) }
-
-func (s share) add(flagged bool) share {
-	s.all++
-	if flagged {
-		s.flagged++
-	}
-	return s
-}
-
 // floor is a line of testdata/floors.txt, which says what the words mean.
 type floor struct {
 	state, profile, set, class string

@@ -25,8 +25,6 @@ type family struct {
 var families = [...]*family{
 	&sqlFamily,
 	&xssFamily,
-	&lookupFamily,
-	&prototypeFamily,
 }
 
 // probe is one value as a family sees it.
