@@ -1,6 +1,6 @@
 package attack
 
-//go:generate go test -run TestAnchorTable -args -update
+//go:generate go test -run TestAnchorTable|TestRulesPage -args -update
 
 // The tokens of all families are found in one pass. Each token has an anchor: the
 // two of its neighbouring bytes that ordinary text has least often. The pass looks

@@ -42,7 +42,7 @@ func (in *inspection) unpack(value []byte, c class) {
 		if in.done || in.values > found || len(value) == 0 {
 			return
 		}
-		if k.applies(value, c) && k.sniff(value) && !(in.raw.key && in.top == 0) && !in.trusted() && in.push(k.name) {
+		if k.applies(value, c) && k.sniff(value) && (!in.raw.key || in.top > 0) && !in.trusted() && in.push(k.name) {
 			in.open(k, value)
 			in.pop()
 		}
