@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// ruleID is a rule's id as a literal in the sources.
-var ruleID = regexp.MustCompile(`"((?:sqli|xss|leak|egress|event|gatehouse)\.[a-z][a-z-]*)"`)
+// ruleID is a rule's id as a literal in the sources: in a table of rules, or by its
+// kind.
+var ruleID = regexp.MustCompile(`(?:\bid: "[a-z0-9-]+|"(?:leak|egress|event|gatehouse))\.[a-z][a-z-]*"`)
 
 // Rule ids are in policies, saved searches and heads: one is added at the end of
 // the golden list, and none ever changes or goes.
@@ -44,8 +45,8 @@ func ruleIDs(t *testing.T, dir string) (ids []string) {
 			return err
 		}
 		text, err := os.ReadFile(path)
-		for _, m := range ruleID.FindAllStringSubmatch(string(text), -1) {
-			ids = append(ids, m[1])
+		for _, m := range ruleID.FindAllString(string(text), -1) {
+			ids = append(ids, strings.Trim(strings.TrimPrefix(m, "id: "), `"`))
 		}
 		return err
 	})

@@ -61,7 +61,10 @@ func (in *inspection) open(k *container, value []byte) {
 	case in.clip() || !in.spend(len(value)):
 	case in.containers() > maxContainers:
 		in.gap("depth", len(value))
-	case k.open(in, l, value) && !in.done:
+	case !k.open(in, l, value) || in.done:
+	case !isText(l.buf) && !packed(l.buf):
+		in.strings(l.buf)
+	default:
 		in.judge(l.buf, classesOf(l.buf))
 	}
 }
@@ -80,13 +83,12 @@ func (in *inspection) containers() (n int) {
 const minBase64 = 12
 
 // openBase64 undoes base64 in the standard and the URL alphabet, with padding or
-// without, in one line or several. What does not decode to text, or to bytes that
-// begin as another container does, is no base64 for us.
+// without, in one line or several.
 func openBase64(_ *inspection, l *layer, src []byte) bool {
 	var err error
 	body := trimPadding(src)
 	l.buf, err = base64Alphabet(body).AppendDecode(l.buf, body)
-	return err == nil && len(l.buf) > 0 && (packed(l.buf) || isText(l.buf))
+	return err == nil && len(l.buf) > 0
 }
 
 // sniffBase64 decodes the beginning of src.
@@ -103,7 +105,34 @@ func sniffBase64(src []byte) bool {
 	if n == 0 || err != nil && bytes.IndexByte(body, '\n') < 0 {
 		return false
 	}
-	return isText(head[:n]) || packed(head[:n])
+	return len(src) >= minBinary || isText(head[:n]) || packed(head[:n])
+}
+
+const (
+	// minBinary is the shortest base64 that is opened for the strings in it though
+	// it is no text, in characters.
+	minBinary = 64
+	// minString is the shortest string that is looked for in bytes that are no text.
+	minString = 8
+)
+
+// strings judges the runs of printable characters in binary, which may be Avro, a
+// protobuf message or the like.
+func (in *inspection) strings(binary []byte) {
+	if !in.spend(len(binary)) || !in.push("strings") {
+		return
+	}
+	start := 0
+	for i := 0; i <= len(binary) && !in.done; i++ {
+		if i < len(binary) && binary[i] < utf8.RuneSelf && classOf[binary[i]]&control == 0 {
+			continue
+		}
+		if run := binary[start:i]; len(run) >= minString {
+			in.judge(run, classesOf(run))
+		}
+		start = i + 1
+	}
+	in.pop()
 }
 
 // packed reports whether b begins as what another container opens.

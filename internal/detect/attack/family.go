@@ -25,6 +25,8 @@ type family struct {
 var families = [...]*family{
 	&sqlFamily,
 	&xssFamily,
+	&lookupFamily,
+	&prototypeFamily,
 }
 
 // probe is one value as a family sees it.

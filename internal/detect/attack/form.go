@@ -39,6 +39,7 @@ func isForm(value []byte, c class) bool {
 // form judges the names and the values of the form in the string at hand.
 func (in *inspection) form(value []byte) {
 	l := &in.layers[in.top]
+	l.spare = l.spare[:0]
 	for len(value) > 0 && !in.done {
 		var field []byte
 		field, value, _ = bytes.Cut(value, []byte("&"))
@@ -46,6 +47,13 @@ func (in *inspection) form(value []byte) {
 		l.name = name
 		in.formPart(l, name)
 		in.formPart(l, v)
+		l.spare = append(append(l.spare, ','), l.buf...)
+	}
+	// Some servers join fields of one name with a comma: an attack that is spread
+	// over several hides the commas in comments.
+	if bytes.Contains(l.spare, []byte("/*,*/")) && in.spend(len(l.spare)) {
+		l.name = nil
+		in.judge(l.spare[1:], classesOf(l.spare))
 	}
 }
 

@@ -83,6 +83,8 @@ func TestEncodings(t *testing.T) {
 		{"encoded word, Q", "=?utf-8?Q?" + strings.ReplaceAll(each("=%02x"), "=20", "_") + "?=", "rfc2047"},
 		{"multipart", "--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n" + b64([]byte(inject)) + "\r\n--xyz--\r\n", "multipart base64"},
 		{"KPL", b64(aggregated(inject)), "base64 kpl"},
+		{"binary", b64(append(append([]byte{0, 1, 0xfe, 0x80, 0x90, 0xa1, 0, 0}, inject...), bytes.Repeat([]byte{0xff, 0}, 90)...)), "base64 strings"},
+		{"spread over fields", "a=1%27/*&a=*/%55NION/*&a=*/%53ELECT/*&a=*/password/*&a=*/%46ROM/*&a=*/users", "form"},
 		{"web token", "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"`+inject+`"}`)) + ".", "jwt json"},
 	}
 	for _, tt := range tests {

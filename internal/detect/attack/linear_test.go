@@ -1,0 +1,35 @@
+package attack_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/detect/attack"
+)
+
+// workOn returns what inspecting text as a value costs, in the engine's own count.
+func workOn(t testing.TB, text string) int {
+	t.Helper()
+	event, err := json.Marshal(map[string]string{"q": text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := attack.Engine{Profile: attack.Detect}
+	var r detect.Result
+	e.Inspect(event, e.Source(event), &r, nil)
+	return r.Work
+}
+
+// What is made to cost much costs no more for each byte than ordinary text.
+func TestHostileTextCostsWhatItsLengthDoes(t *testing.T) {
+	for _, piece := range []string{
+		"${", "${lower:", "${::-", "}", "${a}", "$${", "__proto__", "__proto__[", "constructor[prototype",
+	} {
+		short, long := workOn(t, strings.Repeat(piece, 1000)), workOn(t, strings.Repeat(piece, 64_000))
+		if long > 80*short {
+			t.Errorf("%q: %d times costs %d, 64 times that %d", piece, 1000, short, long)
+		}
+	}
+}
