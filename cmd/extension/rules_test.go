@@ -12,7 +12,7 @@ import (
 
 // ruleID is a rule's id as a literal in the sources: in a table of rules, or by its
 // kind.
-var ruleID = regexp.MustCompile(`(?:\bid: "[a-z0-9-]+|"(?:leak|egress|event|gatehouse))\.[a-z][a-z-]*"`)
+var ruleID = regexp.MustCompile(`(?:\bid: "[a-z0-9-]+|"(?:leak|egress|event|gatehouse|response))\.[a-z][a-z-]*"`)
 
 // Rule ids are in policies, saved searches and heads: one is added at the end of
 // the golden list, and none ever changes or goes.

@@ -18,8 +18,9 @@ type lazySecrets struct {
 	cfg    *config
 	policy func() *policy.Policy
 
-	once sync.Once
-	set  *leak.Set
+	once        sync.Once
+	set         *leak.Set
+	fingerprint func(value []byte) string
 }
 
 func (l *lazySecrets) get() *leak.Set {
@@ -29,11 +30,11 @@ func (l *lazySecrets) get() *leak.Set {
 			token = l.cfg.HECToken // hec says what is wrong with the file
 		}
 		key := fingerprintKey(l.cfg.FingerprintKey, token)
-		fingerprint := func(value []byte) string { return record.Fingerprint(key, value) }
-		secrets := leak.Watch(l.cfg.Environ, l.policy().WatchSecret, fingerprint)
+		l.fingerprint = func(value []byte) string { return record.Fingerprint(key, value) }
+		secrets := leak.Watch(l.cfg.Environ, l.policy().WatchSecret, l.fingerprint)
 		if len(token) >= 8 {
 			secrets = append(secrets, leak.Secret{
-				Name: "GATEHOUSE_HEC_TOKEN", Value: []byte(token), Fingerprint: fingerprint([]byte(token)),
+				Name: "GATEHOUSE_HEC_TOKEN", Value: []byte(token), Fingerprint: l.fingerprint([]byte(token)),
 			})
 		}
 		l.set = leak.New(secrets)
@@ -63,6 +64,39 @@ func (l *lazySecrets) scanner(host, place string) detect.Scanner {
 	return set.Scanner(allowed)
 }
 
+// sweep looks through one response of the function. The caller is somebody else:
+// no secret is meant for him.
+func (l *lazySecrets) sweep(traces bool) detect.Sweep {
+	set := l.get()
+	return set.Sweep(leak.Response{Signed: l.ours, Fingerprint: l.fingerprint, Traces: traces})
+}
+
+// ours reports whether host is a service endpoint of the partition that the
+// function runs in.
+func (l *lazySecrets) ours(host string) bool {
+	for _, p := range partitions {
+		if strings.HasPrefix(l.cfg.Region, p.region) {
+			return endpoint(host, p.suffixes...)
+		}
+	}
+	return false
+}
+
+// partitions are AWS's own, and the last the rest of the world.
+// https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json
+var partitions = [...]struct {
+	region   string // how its regions begin
+	suffixes []string
+}{
+	{"cn-", []string{".amazonaws.com.cn", ".api.amazonwebservices.com.cn"}},
+	{"us-isob-", []string{".sc2s.sgov.gov"}},
+	{"us-isof-", []string{".csp.hci.ic.gov"}},
+	{"us-iso-", []string{".c2s.ic.gov"}},
+	{"eu-isoe-", []string{".cloud.adc-e.uk"}},
+	{"eusc-", []string{".amazonaws.eu"}},
+	{"", []string{".amazonaws.com", ".api.aws"}},
+}
+
 // signs reports whether a credential of AWS's stands where a signed request to
 // AWS has it: the key id in the Authorization header or a presigned query, the
 // session token in its own. The secret access key goes nowhere.
@@ -83,7 +117,11 @@ func signs(name, host, place string) bool {
 // awsHost reports whether host is a service endpoint of AWS's. Hosts below it
 // that anybody can rent do not count.
 func awsHost(host string) bool {
-	for _, suffix := range []string{".amazonaws.com", ".amazonaws.com.cn", ".api.aws"} {
+	return endpoint(host, ".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+}
+
+func endpoint(host string, suffixes ...string) bool {
+	for _, suffix := range suffixes {
 		service, ok := strings.CutSuffix(host, suffix)
 		if !ok {
 			continue

@@ -26,6 +26,9 @@ const (
 	KindRequest
 	// KindLeak is a secret found in bytes on their way out; Finding is set.
 	KindLeak
+	// KindResponse is a secret, or what else is nobody's business, found in the
+	// function's response; Finding is set.
+	KindResponse
 )
 
 // Observation is one thing seen at the gate, before anything is decided.
@@ -38,7 +41,7 @@ type Observation struct {
 	Event []byte
 	// Target, for everything that goes out.
 	Target Target
-	// Finding is what a scanner found (KindLeak).
+	// Finding is what a scanner found (KindLeak) or a sweep (KindResponse).
 	Finding *Finding
 	// Stop, asked now and then, ends an inspection early; nil never does.
 	Stop func() bool

@@ -18,7 +18,7 @@ func (r *reader) root(n *yaml.Node) {
 		{"events", r.events},
 		{"egress", r.egress},
 		{"secrets", r.secrets},
-		{"responses", nil},
+		{"responses", r.responses},
 		{"records", nil},
 	})
 	if !slices.Contains(given, "version") {
@@ -118,6 +118,14 @@ func (r *reader) secrets(n *yaml.Node, key string) {
 		{"aws_accounts", nil},
 		{"on_leak", choice(r, &r.policy.OnLeak,
 			word[OnLeak]{"monitor", LeakMonitor}, word[OnLeak]{"block", LeakBlock}, word[OnLeak]{"halt", LeakHalt})},
+	})
+}
+
+func (r *reader) responses(n *yaml.Node, key string) {
+	r.mapping(n, key, []field{
+		{"action", choice(r, &r.policy.Responses,
+			word[ResponseAction]{"monitor", ResponseMonitor}, word[ResponseAction]{"mask", ResponseMask},
+			word[ResponseAction]{"refuse", ResponseRefuse})},
 	})
 }
 

@@ -78,6 +78,8 @@ func TestParseReportsMistakes(t *testing.T) {
 		{"version: 1\nevents: {profile: strict}", `events.profile: wants block or detect, not "strict"`},
 		{"version: 1\nevents: {exceptions: [{rule: a.b, path: a, reason: b, until: soon}]}", "events.exceptions[0].until: wants the last day on which it holds"},
 		{"version: 1\nsecrets: {on_leak: stop}", `secrets.on_leak: wants monitor, block or halt, not "stop"`},
+		{"version: 1\nresponses: {action: block}", `responses.action: wants monitor, mask or refuse, not "block"`},
+		{"version: 1\nresponses: mask", "responses: wants keys and values"},
 		{"version: 1\nsecrets: {watch: [A], ignore: [A]}", "secrets.ignore[0]: A is both watched and ignored"},
 		{"version: 1\nsecrets: {watch: [a-b]}", "secrets.watch[0]: wants the name of an environment variable"},
 		{"version: 1\nsecrets: {hosts: {KEY: ['*']}}", "* would let the secret go anywhere"},
@@ -95,7 +97,6 @@ func TestParseRefusesWhatItDoesNotActOn(t *testing.T) {
 		{"egress: {builtin_lists: [exfiltration]}", "egress.builtin_lists"},
 		{"egress: {inspect: {snapstart: true}}", "egress.inspect.snapstart"},
 		{"secrets: {aws_accounts: [123456789012]}", "secrets.aws_accounts"},
-		{"responses: {action: mask}", "responses"},
 		{"records: {logs: false}", "records"},
 	} {
 		_, err := policy.Parse([]byte("version: 1\n" + test.text))

@@ -38,6 +38,17 @@ const (
 	LeakHalt    OnLeak = "halt"
 )
 
+// ResponseAction is what happens to a secret in the function's response, in
+// enforce mode.
+type ResponseAction string
+
+// The answers to a secret in a response.
+const (
+	ResponseMonitor ResponseAction = "monitor" // record only
+	ResponseMask    ResponseAction = "mask"    // write over it
+	ResponseRefuse  ResponseAction = "refuse"  // fail the invocation
+)
+
 // Policy is a compiled policy. It is immutable and safe for concurrent use. The
 // zero value is not usable; Default and Parse make one.
 type Policy struct {
@@ -47,6 +58,8 @@ type Policy struct {
 	Mode    Mode
 	Profile Profile
 	OnLeak  OnLeak
+	// Responses says what becomes of a response that holds a secret.
+	Responses ResponseAction
 
 	// OnBudgetClosed refuses an event whose inspection ran out of budget.
 	OnBudgetClosed bool
@@ -81,7 +94,7 @@ const emptyHash = "e3b0c44298fc"
 // allowed, TLS not inspected, a leak blocked once enforce is on. It parses
 // nothing, because it is made before the function starts.
 func Default() *Policy {
-	return &Policy{Hash: emptyHash, Mode: Monitor, Profile: ProfileBlock, OnLeak: LeakBlock}
+	return &Policy{Hash: emptyHash, Mode: Monitor, Profile: ProfileBlock, OnLeak: LeakBlock, Responses: ResponseMonitor}
 }
 
 // Map returns where egress.hosts sends host and port: an address to dial instead

@@ -25,6 +25,9 @@ type Guard struct {
 	// Scanner makes a scanner for one place ("host", "sni", "url", "header:<name>",
 	// "body") of a connection to host. Nil, or a nil answer: nothing to look for.
 	Scanner func(host, place string) detect.Scanner
+	// Sweep makes a sweep for one response; traces looks for stack traces, too.
+	// Nil, or a nil answer: nothing to look for.
+	Sweep func(traces bool) detect.Sweep
 	// Report takes a record. It never blocks.
 	Report func(*record.Record)
 	// Halted is called once, in a goroutine of its own, when a leak has the sandbox
@@ -70,6 +73,9 @@ func (g *Guard) Decide(o *detect.Observation) (v Verdict) {
 	}()
 	if o.Kind == detect.KindEvent {
 		return g.event(o)
+	}
+	if o.Kind == detect.KindResponse {
+		return g.response(o)
 	}
 	if g.Sandbox.Halted() {
 		return g.outcome(Refuse, "egress.halted", "the sandbox was halted after a leak", true)
@@ -135,9 +141,9 @@ func (g *Guard) now() time.Time {
 	return time.Now()
 }
 
-// done is the CIM word for an action.
+// done is the CIM word for an action. What is masked does not leave.
 func done(a Action) string {
-	if a.Blocks() {
+	if a.Blocks() || a == Mask {
 		return "blocked"
 	}
 	return "allowed"

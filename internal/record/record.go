@@ -83,7 +83,7 @@ type Record struct {
 	Dest           string          `json:"dest,omitempty" kinds:"attack,leak,runtime,connection,invocation" doc:"the function, or the host that was asked for"`
 	DVC            string          `json:"dvc,omitempty" kinds:"attack,leak,runtime" doc:"who says so: the function's ARN"`
 	EventSource    string          `json:"event_source,omitempty" kinds:"attack,leak,invocation" doc:"what triggered the invocation: sns"`
-	Path           string          `json:"path,omitempty" kinds:"attack,leak" doc:"where in the event (Records[0].Sns.Message), or place of a request (url)"`
+	Path           string          `json:"path,omitempty" kinds:"attack,leak" doc:"where in the event (Records[0].Sns.Message), or place of a request (url), or response"`
 	DecodeChain    []string        `json:"decode_chain,omitempty" kinds:"attack,leak" doc:"what was undone to see it, outermost first"`
 	Matched        string          `json:"matched,omitempty" kinds:"attack,leak" doc:"the offending span, at most 512 bytes, own secrets replaced"`
 	MatchOffset    int             `json:"match_offset,omitempty" kinds:"attack" doc:"byte offset of matched in the decoded value"`
@@ -96,12 +96,12 @@ type Record struct {
 
 	// leak
 	Object         string   `json:"object,omitempty" kinds:"leak" doc:"the secret's name: AWS_SECRET_ACCESS_KEY"`
-	ObjectCategory string   `json:"object_category,omitempty" kinds:"leak" doc:"credential"`
+	ObjectCategory string   `json:"object_category,omitempty" kinds:"leak" doc:"credential, or disclosure for what only tells too much"`
 	ObjectPath     string   `json:"object_path,omitempty" kinds:"leak" doc:"where it lives: env"`
 	Fingerprint    string   `json:"fingerprint,omitempty" kinds:"leak" doc:"12 hex digits of a keyed hash: equal across sandboxes, not guessable"`
 	EncodingChain  []string `json:"encoding_chain,omitempty" kinds:"leak" doc:"how the secret was encoded, outermost first"`
 	Package        string   `json:"package,omitempty" kinds:"leak,runtime" doc:"the package of the function's code that did it, where known"`
-	DLPType        string   `json:"dlp_type,omitempty" kinds:"leak" doc:"network"`
+	DLPType        string   `json:"dlp_type,omitempty" kinds:"leak" doc:"network, or response"`
 	Process        string   `json:"process,omitempty" kinds:"runtime" doc:"the process, where known"`
 
 	// connection

@@ -1,6 +1,7 @@
 package leak
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 )
@@ -22,6 +23,7 @@ type index struct {
 	bitmap   []uint64
 	heads    []int32 // hash bucket → 1 + entry; 0 is empty
 	entries  []entry
+	starts   [256]uint64 // one bit for the first four bytes of each pattern
 }
 
 // entry says that pattern has word at offset.
@@ -57,6 +59,8 @@ func newIndex(patterns []pattern) *index {
 	ix.heads = make([]int32, 1<<bucketBits)
 	ix.entries = make([]entry, 0, n)
 	for i := range patterns {
+		at := startBit(patterns[i].text)
+		ix.starts[at>>6] |= 1 << (at & 63)
 		for offset := range ix.stride {
 			ix.add(i, offset)
 		}
@@ -71,6 +75,26 @@ func (ix *index) add(pattern, offset int) {
 	bucket := &ix.heads[h>>(64-bucketBits)]
 	ix.entries = append(ix.entries, entry{word, int32(pattern), int32(offset), *bucket})
 	*bucket = int32(len(ix.entries))
+}
+
+// startBit is where in starts the first four bytes of text stand.
+func startBit(text []byte) uint32 {
+	return binary.LittleEndian.Uint32(text) * 0x9E3779B1 >> 18
+}
+
+// prefixed reports whether a pattern begins with text, which is shorter than gram.
+func (ix *index) prefixed(text []byte) bool {
+	if len(text) >= 4 {
+		if at := startBit(text); ix.starts[at>>6]>>(at&63)&1 == 0 {
+			return false
+		}
+	}
+	for i := range ix.patterns {
+		if bytes.HasPrefix(ix.patterns[i].text, text) {
+			return true
+		}
+	}
+	return false
 }
 
 // hash spreads a word over the high bits (Fibonacci hashing).

@@ -31,6 +31,7 @@ type Set struct {
 	secrets []Secret
 	exact   *index
 	folded  func() *index // of the same patterns in lower case, made when first asked for
+	keys    func() *index // of how a private key begins, made when first asked for
 }
 
 // New makes the Set of secrets. Values shorter than 8 bytes are left out.
@@ -39,6 +40,7 @@ func New(secrets []Secret) *Set {
 	patterns := patternsOf(secrets)
 	s.exact = newIndex(patterns)
 	s.folded = sync.OnceValue(func() *index { return newIndex(lowered(patterns)) })
+	s.keys = sync.OnceValue(func() *index { return newIndex(keyPatterns()) })
 	return s
 }
 

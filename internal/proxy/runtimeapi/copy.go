@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"gatehouse/internal/proxy"
 )
 
 // silent drops the HTTP server's own log lines: a runtime that goes away in the
@@ -123,32 +125,90 @@ const (
 )
 
 // answerBody is the function's answer on its way up. It counts, and when the
-// sandbox is halted it ends: with error trailers where they were announced,
-// which the caller sees as a clean failure, else cut short.
+// sandbox is halted or the answer is stopped, it ends: with error trailers where
+// they were announced, which the caller sees as a clean failure, else cut short.
 type answerBody struct {
 	io.ReadCloser
-	halted  func() bool
-	trailer http.Header
+	halted func() bool
+	// given is what net/http fills when the body is at its end, trailer what goes
+	// up then.
+	given, trailer http.Header
+	// errors looks through the error that trailers carry; nil does not.
+	errors func() *proxy.Response
 
 	// The transport may still read when Lambda has answered.
-	n      atomic.Int64
-	failed atomic.Bool // it ended, with an error
+	n       atomic.Int64
+	failed  atomic.Bool // it ended, with an error
+	blocked atomic.Pointer[proxy.Verdict]
+}
+
+// announced returns the names of h alone: what net/http fills in while the other
+// side may still look must not be the same map.
+func announced(h http.Header) http.Header {
+	if h == nil {
+		return nil
+	}
+	out := make(http.Header, len(h))
+	for name := range h {
+		out[name] = nil
+	}
+	return out
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {
 	if b.halted() {
-		if _, announced := b.trailer[trailerErrorType]; !announced {
-			return 0, errHalted
-		}
-		b.trailer.Set(trailerErrorType, "Function.GatehouseLeakBlocked")
-		b.trailer.Set(trailerErrorBody, base64.StdEncoding.EncodeToString([]byte(
-			`{"errorType":"Gatehouse.LeakBlocked","errorMessage":"stopped by gatehouse"}`)))
-		return 0, io.EOF
+		return b.stop(errHalted, "stopped by gatehouse")
 	}
 	n, err := b.ReadCloser.Read(p)
+	if blocked := (*blockedError)(nil); errors.As(err, &blocked) {
+		b.blocked.Store(&blocked.verdict)
+		return b.stop(err, blocked.verdict.Message())
+	}
 	b.n.Add(int64(n))
-	if errors.Is(err, io.EOF) && b.trailer.Get(trailerErrorType) != "" {
-		b.failed.Store(true)
+	if errors.Is(err, io.EOF) {
+		b.end()
 	}
 	return n, err
+}
+
+// Close leaves the function's body open where it was stopped: the function goes on
+// to send, and is listened to.
+func (b *answerBody) Close() error {
+	if b.blocked.Load() != nil {
+		return nil
+	}
+	return b.ReadCloser.Close()
+}
+
+// end passes the trailers on.
+func (b *answerBody) end() {
+	for name, values := range b.given {
+		b.trailer[name] = values
+	}
+	if b.trailer.Get(trailerErrorType) == "" {
+		return
+	}
+	b.failed.Store(true)
+	if b.errors == nil {
+		return
+	}
+	if v := errorBody(b.errors(), b.trailer); v.Action.Blocks() {
+		b.blocked.Store(&v)
+		b.setError(v.Message())
+	}
+}
+
+// stop ends the body for err's reason.
+func (b *answerBody) stop(err error, message string) (int, error) {
+	if _, ok := b.trailer[trailerErrorType]; !ok {
+		return 0, err
+	}
+	b.setError(message)
+	return 0, io.EOF
+}
+
+func (b *answerBody) setError(message string) {
+	a := failure("Gatehouse.LeakBlocked", "Function.GatehouseLeakBlocked", message)
+	b.trailer.Set(trailerErrorType, a.errorType)
+	b.trailer.Set(trailerErrorBody, base64.StdEncoding.EncodeToString(a.body))
 }

@@ -140,16 +140,26 @@ func (r *Relay) answer(w http.ResponseWriter, req *http.Request, id, kind string
 		return
 	}
 	out := outgoing(req, r.Upstream)
-	body := &answerBody{ReadCloser: out.Body, halted: r.Guard.Sandbox.Halted, trailer: out.Trailer}
+	out.Trailer = announced(req.Trailer)
+	body := &answerBody{ReadCloser: out.Body, halted: r.Guard.Sandbox.Halted, given: req.Trailer, trailer: out.Trailer}
+	defer r.sweep(req, body, id, kind)()
+	if v := body.blocked.Load(); v != nil {
+		r.blocked(w, req, id, *v)
+		return
+	}
 	if out.Body != http.NoBody {
 		out.Body = body
 	}
 	res, err := r.up(out)
-	if err != nil {
-		if errors.Is(err, errHalted) || r.Guard.Sandbox.Halted() {
-			swallow(w, req)
-			return
-		}
+	switch {
+	case err == nil:
+	case errors.Is(err, errHalted) || r.Guard.Sandbox.Halted():
+		swallow(w, req)
+		return
+	case body.blocked.Load() != nil:
+		r.blocked(w, req, id, *body.blocked.Load())
+		return
+	default:
 		unreachable(w, req)
 		return
 	}
@@ -164,13 +174,19 @@ func (r *Relay) answer(w http.ResponseWriter, req *http.Request, id, kind string
 	case res.StatusCode == http.StatusGone && r.Guard.Sandbox.Concurrent:
 		r.Guard.Finish(id, "timeout") // too late: the caller has been told
 	}
+	if body.blocked.Load() != nil {
+		_, _ = io.Copy(io.Discard, req.Body) // what the function goes on to say is not wanted
+	}
 	reply(w, res)
 }
 
 // answered notes that Lambda has the function's answer.
 func (r *Relay) answered(id, kind string, body *answerBody) {
 	status := "success"
-	if kind == "error" || body.failed.Load() {
+	switch {
+	case body.blocked.Load() != nil:
+		status = "refused"
+	case kind == "error" || body.failed.Load():
 		status = "error"
 	}
 	r.Guard.Sandbox.Update(id, func(inv *proxy.Invocation) { inv.Status, inv.BytesOut = status, body.n.Load() })

@@ -1,6 +1,6 @@
 // Command streamer is a runtime without a library that answers in Lambda's
-// streaming response mode: {"Bytes": n, "Fail": true} is n bytes and then an error
-// in the trailers.
+// streaming response mode: {"Bytes": n, "Say": "x", "Fail": true} is n bytes, then
+// x and then an error in the trailers.
 package main
 
 import (
@@ -26,6 +26,7 @@ func main() {
 		}
 		var order struct {
 			Bytes int64
+			Say   string
 			Fail  bool
 		}
 		if json.NewDecoder(res.Body).Decode(&order) != nil {
@@ -33,15 +34,15 @@ func main() {
 		}
 		_ = res.Body.Close()
 		url := base + res.Header.Get("Lambda-Runtime-Aws-Request-Id") + "/response"
-		if answer(url, order.Bytes, order.Fail) != nil {
+		if answer(url, order.Bytes, order.Say, order.Fail) != nil {
 			os.Exit(3)
 		}
 	}
 }
 
-func answer(url string, n int64, fail bool) error {
+func answer(url string, n int64, say string, fail bool) error {
 	trailer := http.Header{errorType: nil, errorBody: nil}
-	body := io.MultiReader(io.LimitReader(endless{}, n), ending(func() {
+	body := io.MultiReader(io.LimitReader(endless{}, n), strings.NewReader(say), ending(func() {
 		if fail {
 			trailer.Set(errorType, "Function.Midway")
 			trailer.Set(errorBody, base64.StdEncoding.EncodeToString([]byte(`{"errorMessage":"midway","errorType":"Midway"}`)))
