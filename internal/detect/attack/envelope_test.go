@@ -77,7 +77,7 @@ var envelopes = []envelope{
 
 	// Numbers.
 	{"byte array", false, func(p string) string { return object("header", byteArray(p, false)) }},
-	{"signed byte array", false, func(p string) string { return object("header", byteArray("é"+p, true)) }},
+	{"signed byte array", false, func(p string) string { return object("header", byteArray(behind("é", p), true)) }},
 
 	// Event sources.
 	{"API Gateway: JSON", false, func(p string) string { return restEvent(object("q", p), "") }},
@@ -85,7 +85,9 @@ var envelopes = []envelope{
 	{"API Gateway: query", false, func(p string) string { return restEvent("", "a=1&q="+q(p)) }},
 	{"API Gateway: multipart", false, func(p string) string { return restEvent(multipartBody(p), "") }},
 	{"API Gateway: base64 of multipart", false, func(p string) string { return restEvent(b64(multipartBody(p)), "") }},
-	{"API Gateway: path", false, func(p string) string { return object("rawPath", "/x/"+url.PathEscape(p)) }},
+	{"API Gateway: path", false, func(p string) string {
+		return encode(map[string]any{"rawPath": "/x/" + url.PathEscape(p), "pathParameters": map[string]any{"id": url.PathEscape(p)}})
+	}},
 	{"API Gateway: cookie", true, func(p string) string { return object("cookies", []any{"theme=" + q(p) + "; a=1"}) }},
 	{"ALB: multi-value query", true, func(p string) string {
 		return object("multiValueQueryStringParameters", map[string]any{"q": []any{"a", q(p)}})
@@ -134,14 +136,14 @@ var envelopes = []envelope{
 	}},
 
 	// Behind much else.
-	{"behind 8 KB of zeros", false, func(p string) string { return object("q", filler(0, 8<<10)+p) }},
-	{"behind 8 KB of prose", true, func(p string) string { return object("q", filler(1, 8<<10)+p) }},
-	{"behind 8 KB of JSON's marks", true, func(p string) string { return object("q", filler(2, 8<<10)+p) }},
-	{"behind 8 KB of base64", true, func(p string) string { return object("q", filler(3, 8<<10)+" "+p) }},
-	{"in front of 8 KB", false, func(p string) string { return object("q", p+" "+filler(len(p), 8<<10)) }},
-	{"behind 32 KB", false, func(p string) string { return object("q", filler(len(p), 32<<10)+" "+p) }},
+	{"behind 8 KB of zeros", false, func(p string) string { return object("q", behind(filler(0, 8<<10), p)) }},
+	{"behind 8 KB of prose", true, func(p string) string { return object("q", behind(filler(1, 8<<10), p)) }},
+	{"behind 8 KB of JSON's marks", true, func(p string) string { return object("q", behind(filler(2, 8<<10), p)) }},
+	{"behind 8 KB of base64", true, func(p string) string { return object("q", behind(filler(3, 8<<10)+" ", p)) }},
+	{"in front of 8 KB", false, func(p string) string { return object("q", before(p, " "+filler(len(p), 8<<10))) }},
+	{"behind 32 KB", false, func(p string) string { return object("q", behind(filler(len(p), 32<<10)+" ", p)) }},
 	{"between 128 KB", false, func(p string) string {
-		return object("q", filler(len(p), 64<<10)+" "+p+" "+filler(len(p)+1, 64<<10))
+		return object("q", before(behind(filler(len(p), 64<<10)+" ", p), " "+filler(len(p)+1, 64<<10)))
 	}},
 	{"behind 128 KB, in base64", false, func(p string) string {
 		return object("q", b64(object("a", filler(len(p), 128<<10))+object("q", p)))

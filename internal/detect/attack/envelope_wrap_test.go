@@ -244,3 +244,37 @@ var noise = sync.OnceValue(func() string {
 	}
 	return b64(string(b))
 })
+
+// behind puts text in front of p so that whoever reads p still reads the same: into
+// a member of its own where p is a JSON object, a field of its own where it is a
+// form.
+func behind(text, p string) string {
+	switch {
+	case isObject(p):
+		return `{"pad":` + quoted(text) + "," + p[1:]
+	case isFields(p):
+		return "pad=" + q(text) + "&" + p
+	}
+	return text + p
+}
+
+// before puts text behind p in the same way.
+func before(p, text string) string {
+	switch {
+	case isObject(p):
+		return p[:len(p)-1] + `,"pad":` + quoted(text) + "}"
+	case isFields(p):
+		return p + "&pad=" + q(text)
+	}
+	return p + text
+}
+
+func isObject(p string) bool { return strings.HasPrefix(p, `{"`) && strings.HasSuffix(p, "}") }
+
+// isFields reports whether p begins with a name, as fields have, and "=".
+func isFields(p string) bool {
+	name, _, ok := strings.Cut(p, "=")
+	return ok && !strings.ContainsFunc(name, func(r rune) bool {
+		return !strings.ContainsRune("[]$_.", r) && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
+	})
+}
