@@ -27,6 +27,7 @@ var families = [...]*family{
 	&xssFamily,
 	&lookupFamily,
 	&prototypeFamily,
+	&lfiFamily,
 }
 
 // probe is one value as a family sees it.

@@ -93,7 +93,7 @@ func ids(found []detect.Finding) []string {
 }
 
 // lines returns the lines of a file in testdata.
-func lines(t *testing.T, name string) []string {
+func lines(t testing.TB, name string) []string {
 	t.Helper()
 	f, err := os.Open(filepath.Join("testdata", name))
 	if err != nil {
