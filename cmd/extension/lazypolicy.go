@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"gatehouse/internal/detect/attack"
 	"gatehouse/internal/policy"
 )
 
@@ -55,7 +56,7 @@ func (l *lazyPolicy) read() (*policy.Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("GATEHOUSE_POLICY: %w", err)
 	}
-	p, err := policy.Parse(text)
+	p, err := policy.Parse(text, attack.Sources...)
 	if err != nil {
 		return nil, fmt.Errorf("GATEHOUSE_POLICY: %s: %w", l.cfg.PolicyPath, err)
 	}

@@ -120,6 +120,10 @@ func text(value []byte, path string) (s string) {
 	return s
 }
 
+// Member returns where the value of the member called name of the object value,
+// which is JSON, stands in it.
+func Member(value []byte, name string) (start, end int, ok bool) { return find(value, name) }
+
 // find returns where the member at path of the object value stands; the last of
 // several, as JSON readers have it.
 func find(value []byte, path string) (start, end int, ok bool) {

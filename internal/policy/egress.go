@@ -76,7 +76,7 @@ func (r *reader) rules(n *yaml.Node, key string) {
 			{"methods", each(r, &one.methods, parseMethod)},
 			{"paths", each(r, &one.paths, parseRequestPath)},
 			{"phases", each(r, &one.phases, parsePhase)},
-			{"sources", each(r, &one.sources, parseSource)},
+			{"sources", each(r, &one.sources, r.sourceName)},
 			{"reason", func(n *yaml.Node, key string) { one.reason, _ = r.text(n, key, "wants words") }},
 		})
 		if slices.Contains(given, "allow") == slices.Contains(given, "deny") {
@@ -122,7 +122,6 @@ var (
 	errMethod = errors.New("wants an HTTP method")
 	errTarget = errors.New("wants a path that begins with / and is not escaped, without query, // or ..; * at its end stands for anything")
 	errPhase  = errors.New("wants init, invoke, after_response or shutdown")
-	errSource = errors.New("wants the name of an event source, such as sns or apigateway-rest")
 )
 
 func parsePorts(text string) (portRange, error) {
@@ -159,13 +158,6 @@ func parsePhase(text string) (string, error) {
 		return text, nil
 	}
 	return "", errPhase
-}
-
-func parseSource(text string) (string, error) {
-	if !isSource(text) {
-		return "", errSource
-	}
-	return text, nil
 }
 
 // maxWritten bounds what asWritten shows of a rule, in characters.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,19 +96,43 @@ func (r *reader) path(n *yaml.Node, key string) (path string, parts []part) {
 }
 
 func (r *reader) refuse(n *yaml.Node, key string) {
+	words := make([]word[detect.Form], len(detect.Forms))
+	for f, text := range detect.Forms {
+		words[f] = word[detect.Form]{text, detect.Form(f)}
+	}
 	r.entries(n, key, func(name, value *yaml.Node) {
 		var source string
 		var form detect.Form
 		r.source(&source)(name, key)
-		choice(r, &form,
-			word[detect.Form]{"error", detect.FormError},
-			word[detect.Form]{"http", detect.FormHTTP},
-			word[detect.Form]{"success", detect.FormSuccess},
-			word[detect.Form]{"drop", detect.FormDrop},
-			word[detect.Form]{"deny", detect.FormDeny},
-		)(value, join(key, name.Value))
+		before := len(r.errs)
+		choice(r, &form, words...)(value, join(key, name.Value))
+		if s := r.known(source); s != nil && len(r.errs) == before && !s.Offers(form) {
+			r.fail(value, join(key, name.Value), "%s offers %s, not %s", source, formsOf(s), form)
+		}
 		put(&r.policy.file.refuse, source, form)
 	})
+}
+
+// known returns the event source called name; nil where there is none, or where
+// the caller does not know any.
+func (r *reader) known(name string) *detect.Source {
+	for i := range r.sources {
+		if r.sources[i].Name == name {
+			return &r.sources[i]
+		}
+	}
+	return nil
+}
+
+// formsOf lists the forms of s, its own first.
+func formsOf(s *detect.Source) string {
+	list := s.Form.String()
+	for _, f := range s.Others {
+		if f != s.Form {
+			list += ", " + f.String()
+		}
+	}
+	return list
 }
 
 func (r *reader) secrets(n *yaml.Node, key string) {
@@ -183,10 +208,31 @@ func (r *reader) word(into *string, wants string, ok func(string) bool) func(*ya
 	}
 }
 
-// source reads the name of an event source. Which names exist is known to
-// detect/attack; here only their shape is checked.
+// source reads the name of an event source.
 func (r *reader) source(into *string) func(*yaml.Node, string) {
-	return r.word(into, "wants the name of an event source, such as sns or apigateway-rest", isSource)
+	return func(n *yaml.Node, key string) {
+		if text, ok := r.text(n, key, errSource.Error()); ok {
+			*into = value(r, n, key, text, r.sourceName)
+		}
+	}
+}
+
+var errSource = errors.New("wants the name of an event source, such as sns or apigateway-rest")
+
+// sourceName checks the name of an event source, or its shape alone where the
+// caller does not know any.
+func (r *reader) sourceName(text string) (string, error) {
+	switch {
+	case !isSource(text):
+		return "", errSource
+	case len(r.sources) == 0 || r.known(text) != nil:
+		return text, nil
+	}
+	names := make([]string, len(r.sources))
+	for i := range r.sources {
+		names[i] = r.sources[i].Name
+	}
+	return "", fmt.Errorf("wants the name of an event source, the nearest is %q", Nearest(text, names))
 }
 
 // value parses text, which n holds, and notes the mistake.

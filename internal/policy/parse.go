@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"gatehouse/internal/detect"
 )
 
 // MaxBytes bounds the text of a policy.
@@ -34,13 +36,14 @@ func (e *Error) Error() string {
 
 // Parse reads a policy in YAML, version 1. Unknown keys and wrong values are
 // errors with line and column, all of them at once (errors.Join of *Error; after
-// the hundredth they are only counted).
-func Parse(text []byte) (*Policy, error) {
+// the hundredth they are only counted). sources are the event sources that there
+// are, with their forms; without any, only the shape of their names is checked.
+func Parse(text []byte, sources ...detect.Source) (*Policy, error) {
 	root, err := load(text)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{policy: Default()}
+	r := &reader{policy: Default(), sources: sources}
 	sum := sha256.Sum256(text)
 	r.policy.Hash = hex.EncodeToString(sum[:6])
 	r.root(root)
@@ -126,9 +129,10 @@ func syntaxError(err error) error {
 
 // reader turns nodes into a policy and gathers what is wrong with them.
 type reader struct {
-	policy *Policy
-	errs   []*Error
-	more   int // mistakes beyond maxErrors
+	policy  *Policy
+	sources []detect.Source
+	errs    []*Error
+	more    int // mistakes beyond maxErrors
 }
 
 func (r *reader) fail(n *yaml.Node, key, format string, args ...any) {

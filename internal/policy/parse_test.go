@@ -67,7 +67,7 @@ func TestParseReportsMistakes(t *testing.T) {
 		{"version: 1\nsecrets: {hosts: {a-b: [a.test]}}", `secrets.hosts: wants the name of an environment variable, not "a-b"`},
 		{"version: 1\nevents: {exceptions: [{rule: a.b, path: [a], reason: b}]}", "events.exceptions[0].path: wants a path as findings show it"},
 		{"version: 1\nevents: {on_budget: fail}", `events.on_budget: wants open or closed, not "fail"`},
-		{"version: 1\nevents: {refuse: {sns: retry}}", `events.refuse.sns: wants error, http, success, drop or deny, not "retry"`},
+		{"version: 1\nevents: {refuse: {sns: retry}}", `events.refuse.sns: wants error, http, success, drop, deny, fail or deliver, not "retry"`},
 		{"version: 1\nevents: {exceptions: [{rule: sqli.tautology}]}", "line 2, column 23: events.exceptions[0].path: missing"},
 		{"version: 1\nevents: {exceptions: [{rule: sqli, path: a, reason: b}]}", `events.exceptions[0].rule: wants a rule id, such as sqli.libinjection, not "sqli"`},
 		{"version: 1\nevents: {exceptions: [{rule: a.b, path: 'a.b*', reason: b}]}", "events.exceptions[0].path: wants a path as findings show it"},
@@ -352,4 +352,25 @@ func FuzzParse(f *testing.F) {
 			p.Exception("a.b", string(text), "", time.Time{})
 		}
 	})
+}
+
+func TestParseKnowsTheSources(t *testing.T) {
+	sources := []detect.Source{
+		{Name: "sqs", Form: detect.FormDrop, Others: []detect.Form{detect.FormFail, detect.FormError}},
+		{Name: "sns", Form: detect.FormSuccess, Others: []detect.Form{detect.FormSuccess, detect.FormError}},
+	}
+	for _, tt := range []struct{ text, want string }{
+		{"events: {refuse: {sqs: fail, sns: error}}", ""},
+		{"events: {refuse: {sqs: drop}}", ""},
+		{"events: {refuse: {sqs: http}}", "line 2, column 24: events.refuse.sqs: sqs offers drop, fail, error, not http"},
+		{"events: {refuse: {sns: drop}}", "events.refuse.sns: sns offers success, error, not drop"},
+		{"events: {refuse: {sqss: drop}}", `line 2, column 19: events.refuse: wants the name of an event source, the nearest is "sqs", not "sqss"`},
+		{"events: {exceptions: [{rule: a.b, path: x, source: snss, reason: r}]}", `events.exceptions[0].source: wants the name of an event source, the nearest is "sns", not "snss"`},
+		{"egress: {rules: [{deny: a.test, sources: [sq]}]}", `sources[0]: wants the name of an event source, the nearest is "sqs", not "sq"`},
+	} {
+		_, err := policy.Parse([]byte("version: 1\n"+tt.text), sources...)
+		if got := fmt.Sprint(err); tt.want == "" && err != nil || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %v, want %s", tt.text, err, tt.want)
+		}
+	}
 }

@@ -28,6 +28,9 @@ type Guard struct {
 	// Sweep makes a sweep for one response; traces looks for stack traces, too.
 	// Nil, or a nil answer: nothing to look for.
 	Sweep func(traces bool) detect.Sweep
+	// Value reads the string at a path of an event, to say who sent it; nil: nobody
+	// says.
+	Value func(event []byte, path string) (string, bool)
 	// Report takes a record. It never blocks.
 	Report func(*record.Record)
 	// Halted is called once, in a goroutine of its own, when a leak has the sandbox

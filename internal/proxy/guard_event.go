@@ -10,10 +10,6 @@ import (
 	"gatehouse/internal/record"
 )
 
-// maxEventRecords bounds the attack records that one event can make: each holds
-// the whole event.
-const maxEventRecords = 8
-
 // results holds Results between events, so that judging one allocates little.
 var results = sync.Pool{New: func() any { return new(detect.Result) }}
 
@@ -32,24 +28,51 @@ func (g *Guard) event(o *detect.Observation) Verdict {
 	res := results.Get().(*detect.Result)
 	defer results.Put(res)
 	res.Reset()
-	engine.Inspect(o.Event, source, res, o.Stop)
+	form := p.Refusal(source.Name, source.Form)
+	j := g.inspect(&inspected{engine, p, source, form, o, res})
 
-	found, excepted := g.excepted(p, source, res.Findings)
-	v := g.outcome(Allow, "", "", false)
-	switch strong := firstStrong(found); {
+	v := g.profiled(g.verdict(p, form, j, res))
+	v.Source, v.Findings = source, j.found
+	if v.Action == Quarantine {
+		v.Event = source.Batch.Cut(o.Event, v.Taken)
+	}
+	v.Receipt = receipt(o.Event, res)
+	if v.Action.Blocks() {
+		v.Receipt.Dropped = len(v.Taken)
+	}
+	v.Receipt.TookUS = g.now().Sub(start).Microseconds()
+	g.remember(o, v, j.excepted)
+	g.reportEvent(o, v, j.excepted)
+	return v
+}
+
+// verdict says what is done about what was found in an event.
+func (g *Guard) verdict(p *policy.Policy, form detect.Form, j judged, res *detect.Result) (v Verdict) {
+	strong := firstStrong(j.found)
+	batch := form == detect.FormDrop || form == detect.FormFail
+	switch {
+	case strong != nil && batch && !j.whole && (!res.Exhausted || !p.OnBudgetClosed):
+		action := Quarantine
+		if j.all {
+			action = Refuse
+		}
+		v = g.outcome(action, strong.RuleID, strong.Signature, false)
+		v.Form, v.Taken = form, j.taken
+		return v
 	case strong != nil:
 		v = g.outcome(Refuse, strong.RuleID, strong.Signature, false)
 	case res.Exhausted && p.OnBudgetClosed:
 		v = g.outcome(Refuse, "event.budget", "the budget of inspection ran out", false)
-	case len(found) > 0:
-		v.Rule, v.Incident = found[0].RuleID, record.NewID()
+	default:
+		v = g.outcome(Allow, "", "", false)
+		if len(j.found) > 0 {
+			v.Rule, v.Incident = j.found[0].RuleID, record.NewID()
+		}
 	}
-	v = g.profiled(v)
-	v.Source, v.Form, v.Findings = source, p.Refusal(source.Name, source.Form), found
-	v.Receipt = receipt(o.Event, res)
-	v.Receipt.TookUS = g.now().Sub(start).Microseconds()
-	g.remember(o, v, excepted)
-	g.reportEvent(o, v, excepted)
+	v.Form = form // without Taken, a batch is refused as a whole
+	if form == detect.FormDeliver {
+		v.Action = Allow // fail-open, by the source or the policy
+	}
 	return v
 }
 
@@ -103,6 +126,10 @@ func (g *Guard) excepted(p *policy.Policy, source *detect.Source, all []detect.F
 func (g *Guard) remember(o *detect.Observation, v Verdict, excepted []string) {
 	g.Sandbox.Update(o.RequestID, func(inv *Invocation) {
 		inv.Source, inv.Receipt, inv.Exceptions = v.Source, v.Receipt, excepted
+		inv.Withheld = nil
+		if v.Action == Quarantine {
+			inv.Withheld, inv.WithheldAs = v.Taken, v.Form
+		}
 	})
 }
 
@@ -112,15 +139,14 @@ func (g *Guard) reportEvent(o *detect.Observation, v Verdict, excepted []string)
 	if len(v.Findings) == 0 && v.Would.Blocks() { // refused for what was not seen
 		v.Findings = []detect.Finding{{RuleID: v.Rule, Signature: v.Reason, Category: "inspection", Severity: detect.Medium}}
 	}
-	var paths []string
+	e := evidence{g: g, o: o, v: &v}
 	for i := range v.Findings {
 		f := &v.Findings[i]
-		if slices.Contains(paths, f.Path) || len(paths) == maxEventRecords {
+		if !e.wants(f) {
 			continue
 		}
-		paths = append(paths, f.Path)
 		r := g.finding(record.Attack, v, f)
-		if len(paths) > 1 {
+		if len(e.paths) > 1 {
 			r.ID = record.NewID()
 		}
 		r.RequestID, r.Exceptions = o.RequestID, excepted
@@ -129,7 +155,7 @@ func (g *Guard) reportEvent(o *detect.Observation, v Verdict, excepted []string)
 		}
 		r.IDSType = "application"
 		r.MatchOffset, r.DecodeChain = f.MatchOffset, f.DecodeChain
-		r.SetEvent(o.Event, f)
+		e.show(r, f)
 		g.Report(r)
 	}
 }

@@ -13,7 +13,8 @@ import (
 // Action is what is done about an observation.
 type Action string
 
-// The actions of a verdict.
+// The actions of a verdict. Quarantine takes records out of a batch: the function
+// gets the rest.
 const (
 	Allow      Action = "allow"
 	Refuse     Action = "refuse"
@@ -46,6 +47,11 @@ type Verdict struct {
 	Source *detect.Source
 	// Findings are what was seen, worst first; read only.
 	Findings []detect.Finding
+	// Taken are the records that are taken out of a batch, in its order (events
+	// only; read only): some of them with Quarantine, all of them with Refuse.
+	Taken []detect.Part
+	// Event is what the function gets in the event's place (Quarantine only).
+	Event []byte
 	// Receipt says what of an event was inspected (events only).
 	Receipt *record.Receipt
 }

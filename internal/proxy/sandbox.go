@@ -41,6 +41,10 @@ type Invocation struct {
 	Event []byte
 	// Exceptions are the policy's exceptions that applied, as rule@path.
 	Exceptions []string
+	// Withheld are the records of a batch that the function's answer must still
+	// name, and WithheldAs how.
+	Withheld   []detect.Part
+	WithheldAs detect.Form
 }
 
 // Counters count an invocation's egress connections.

@@ -38,6 +38,18 @@ func (r *Record) SetEvent(event []byte, f *detect.Finding) {
 	}
 }
 
+// SetPart puts a record of a batch into r: part, which stands at path in the
+// event, with the objects and arrays on the way to it and nothing beside them
+// (EventTruncated). Size and hash are those of the whole, which of has. A part that
+// is no JSON, or longer than MaxEvent, leaves what r had of the event.
+func (r *Record) SetPart(of *Record, path string, part []byte) {
+	r.EventBytes, r.EventSHA256 = of.EventBytes, of.EventSHA256
+	r.EventTruncated = true
+	if len(part) <= MaxEvent && utf8.Valid(part) && json.Valid(part) {
+		r.Event, r.EventBase64 = nest(path, part), ""
+	}
+}
+
 // DropEvent takes the event out of r, where there is no room for it. Size and
 // hash stay.
 func (r *Record) DropEvent() {

@@ -80,6 +80,26 @@ func TestALongEventLeavesASkeleton(t *testing.T) {
 	}
 }
 
+func TestSetPart(t *testing.T) {
+	tests := []struct{ path, part, event string }{
+		{"Records[1]", `{"body":"x"}`, `{"Records":[null,{"body":"x"}]}`},
+		{`records["a.b-0"][2]`, `1`, `{"records":{"a.b-0":[null,null,1]}}`},
+		{"[0]", `{}`, `[{}]`},
+		{"Records[0]", `{`, ""},
+		{"Records[0]", "\"\xff\"", ""},
+		{"Records[0]", `"` + strings.Repeat("x", record.MaxEvent) + `"`, ""},
+	}
+	var whole record.Record
+	whole.SetEvent([]byte(`{"Records":[1,2]}`), nil)
+	for _, tt := range tests {
+		var r record.Record
+		r.SetPart(&whole, tt.path, []byte(tt.part))
+		if string(r.Event) != tt.event || !r.EventTruncated || r.EventBytes != whole.EventBytes || r.EventSHA256 != whole.EventSHA256 {
+			t.Errorf("%s of %.20s: %s, %+v", tt.path, tt.part, r.Event, r.EventBytes)
+		}
+	}
+}
+
 func TestALongValueIsCutRoundTheMatch(t *testing.T) {
 	words := strings.Repeat("wörd ", 2000)
 	secret := strings.Repeat("S", 60)

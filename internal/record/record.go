@@ -71,7 +71,7 @@ type Record struct {
 
 	// findings
 	Action         string          `json:"action,omitempty" kinds:"attack,leak,runtime,connection,invocation" doc:"allowed or blocked"`
-	WouldAction    string          `json:"would_action,omitempty" kinds:"attack,leak,runtime,connection" doc:"what enforce mode does: allowed or blocked"`
+	WouldAction    string          `json:"would_action,omitempty" kinds:"attack,leak,runtime,connection" doc:"what enforce mode does, or would but for the form deliver: allowed or blocked"`
 	Verdict        string          `json:"verdict,omitempty" kinds:"attack,leak,runtime,connection" doc:"allow, refuse, quarantine, mask, cut or halt"`
 	Halted         *bool           `json:"halted,omitempty" kinds:"leak" doc:"whether the sandbox was halted; false says that halt was asked for and was not possible"`
 	SignatureID    string          `json:"signature_id,omitempty" kinds:"attack,leak,runtime" doc:"rule id, never changes: sqli.libinjection"`
@@ -153,6 +153,7 @@ type Receipt struct {
 	Inspected bool         `json:"inspected" doc:"whether the event was inspected at all"`
 	Exhausted bool         `json:"exhausted,omitempty" doc:"the budget of work ran out first"`
 	Gaps      []detect.Gap `json:"gaps,omitempty" doc:"parts that were not inspected: path, reason and bytes of each"`
+	Dropped   int          `json:"dropped,omitempty" doc:"records of a batch that the function did not get"`
 	Findings  int          `json:"findings,omitempty" doc:"places where something was found"`
 	TookUS    int64        `json:"took_us" doc:"microseconds that it took"`
 }

@@ -45,7 +45,7 @@ func samples() []record.Record {
 	invocation.EventSource, invocation.Status, invocation.Action, invocation.Dest = "sns", "refused", "blocked", "sns-db-checker"
 	invocation.BytesIn, invocation.BytesOut, invocation.DurationMS = 78, 4, 1.25
 	invocation.Connections, invocation.Inspected, invocation.Tunnelled = 2, 1, 1
-	invocation.Receipt = &record.Receipt{Bytes: 78, Strings: 2, Work: 240, Inspected: true, Findings: 1, TookUS: 41,
+	invocation.Receipt = &record.Receipt{Bytes: 78, Strings: 2, Work: 240, Inspected: true, Dropped: 1, Findings: 1, TookUS: 41,
 		Gaps: []detect.Gap{{Path: "Records[0].Sns.Blob", Reason: "budget", Bytes: 12}}}
 
 	attack := common(record.Attack, 4)

@@ -122,7 +122,11 @@ func (r *Relay) judge(w http.ResponseWriter, req *http.Request, res *http.Respon
 	v := r.Guard.Decide(&detect.Observation{
 		Kind: detect.KindEvent, RequestID: inv.RequestID, Event: event, Stop: stopAt(inv.Deadline),
 	})
-	if v.Action.Blocks() {
+	switch {
+	case v.Action == proxy.Quarantine:
+		event = v.Event
+		res.Header.Set("Content-Length", strconv.Itoa(len(event)))
+	case v.Action.Blocks():
 		if r.refuse(req.Context(), inv.RequestID, event, v) {
 			return false
 		}
@@ -184,6 +188,7 @@ func (r *Relay) refuse(ctx context.Context, id string, event []byte, v proxy.Ver
 func (r *Relay) notRefused(id string, size int) {
 	r.Guard.Sandbox.Update(id, func(inv *proxy.Invocation) {
 		if inv.Receipt != nil {
+			inv.Receipt.Dropped = 0
 			inv.Receipt.Gaps = append(inv.Receipt.Gaps, detect.Gap{Reason: "not-refused", Bytes: size})
 		}
 	})

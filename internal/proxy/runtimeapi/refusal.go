@@ -20,17 +20,34 @@ type answer struct {
 }
 
 // refusal is the answer to a refused event, in the form that its source takes.
-// It names the rule and the incident, and never shows the payload.
+// It names the rule or the incident, and never shows the payload. docs/refusals.md
+// has all of them; it is made from what this returns.
 func refusal(event []byte, v proxy.Verdict) answer {
 	switch v.Form {
 	case detect.FormHTTP:
-		return answer{kind: "response", body: httpRefusal(event, v)}
+		return respond(httpRefusal(event, v))
 	case detect.FormSuccess:
 		return answer{kind: "response", body: []byte("null")}
+	case detect.FormDeny:
+		return denial(event, v)
+	case detect.FormDrop, detect.FormFail:
+		if len(v.Taken) > 0 {
+			return emptied(event, v)
+		}
 	}
-	// A batch is refused whole: to drop one record would need its neighbours
-	// rewritten, and to answer success would lose them.
+	if nameOf(v) == "apigateway-authorizer" {
+		// These very words have API Gateway answer 401, all others 500.
+		return failure("Gatehouse.Refused", "Function.GatehouseRefused", "Unauthorized")
+	}
 	return failure("Gatehouse.Refused", "Function.GatehouseRefused", v.Message())
+}
+
+// nameOf is the name of the event's source.
+func nameOf(v proxy.Verdict) string {
+	if v.Source == nil {
+		return ""
+	}
+	return v.Source.Name
 }
 
 // leakBlocked is the answer to an invocation that was halted.
@@ -45,26 +62,37 @@ func failure(errorType, header, message string) answer {
 	return answer{kind: "error", errorType: header, body: body}
 }
 
-// httpRefusal is a 403 for API Gateway, Function URLs and load balancers. A load
-// balancer that sends multi-value headers wants them back.
-func httpRefusal(event []byte, v proxy.Verdict) []byte {
+// object is a JSON object on its way out.
+type object = map[string]any
+
+// respond answers with o, which holds what always encodes.
+func respond(o object) answer {
+	body, _ := json.Marshal(o)
+	return answer{kind: "response", body: body}
+}
+
+// forbidden is what a person reads of a refusal. The rule is left out: who is
+// refused has no use for it, and whoever attacks would.
+func forbidden(v proxy.Verdict) string { return "Forbidden (incident " + v.Incident + ")" }
+
+// httpRefusal is a 403 for API Gateway, Function URLs, VPC Lattice and load
+// balancers. A load balancer that sends multi-value headers wants them back.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/services-alb.html
+func httpRefusal(event []byte, v proxy.Verdict) object {
 	text, _ := json.Marshal(map[string]string{"message": "Forbidden", "incident": v.Incident})
-	res := map[string]any{
-		"statusCode":      http.StatusForbidden,
-		"body":            string(text),
-		"isBase64Encoded": false,
-	}
+	res := object{"statusCode": http.StatusForbidden, "body": string(text), "isBase64Encoded": false}
 	headers := map[string]string{"content-type": "application/json", "x-gatehouse-incident": v.Incident}
-	switch {
-	case v.Source == nil || v.Source.Name != "alb":
+	name := nameOf(v)
+	if name == "alb" && multiValue(event) {
+		res["multiValueHeaders"] = lists(headers)
+	} else {
 		res["headers"] = headers
-	case multiValue(event):
-		res["statusDescription"], res["multiValueHeaders"] = "403 Forbidden", lists(headers)
-	default:
-		res["statusDescription"], res["headers"] = "403 Forbidden", headers
 	}
-	body, _ := json.Marshal(res) // strings and numbers cannot fail
-	return body
+	if name == "alb" || name == "vpc-lattice" {
+		res["statusDescription"] = "403 Forbidden"
+	}
+	return res
 }
 
 func multiValue(event []byte) bool {

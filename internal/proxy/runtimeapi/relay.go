@@ -140,6 +140,9 @@ func (r *Relay) answer(w http.ResponseWriter, req *http.Request, id, kind string
 		return
 	}
 	out := outgoing(req, r.Upstream)
+	if kind == "response" {
+		r.complete(req, out, id)
+	}
 	out.Trailer = announced(req.Trailer)
 	body := &answerBody{ReadCloser: out.Body, halted: r.Guard.Sandbox.Halted, given: req.Trailer, trailer: out.Trailer}
 	defer r.sweep(req, body, id, kind)()

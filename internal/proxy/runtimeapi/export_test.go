@@ -1,0 +1,4 @@
+package runtimeapi
+
+// Amend is amend, for a fuzz test.
+var Amend = amend
