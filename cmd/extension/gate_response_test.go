@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,11 +107,7 @@ func expectTold(t *testing.T, g *gate, verdict, would string) {
 // A URL that the function presigned for its caller is no leak, though its session
 // token stands in it; the token by itself is one, and so is that URL elsewhere.
 func TestPresignedURLInAResponse(t *testing.T) {
-	presigned := func(host string) string {
-		return `{"url":"https://` + host + `/report.pdf?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=ASIAIOSFODNN7EXAMPLE%2F20260101%2Feu-west-1%2Fs3%2Faws4_request` +
-			`&X-Amz-Date=20260101T120000Z&X-Amz-Expires=900&X-Amz-Security-Token=` + url.QueryEscape(sessionToken) +
-			`&X-Amz-Signature=` + strings.Repeat("0123456789abcdef", 4) + `&X-Amz-SignedHeaders=host"}`
-	}
+	presigned := func(host string) string { return `{"url":"` + presignedURL(host) + `"}` }
 	g := answering(t, "echo", "enforce", "refuse")
 	for _, tt := range []struct {
 		event string

@@ -60,6 +60,8 @@ func (l *lazySecrets) scanner(host, place string) detect.Scanner {
 	switch place {
 	case "host", "sni", "header", "trailer":
 		return set.ScannerFold(allowed) // names have no case
+	case "body":
+		return set.ScannerSigned(allowed, l.ours)
 	}
 	return set.Scanner(allowed)
 }

@@ -29,6 +29,7 @@ var forms = [...]struct {
 	{[]string{"url"}, []encoder{urls}},
 	{[]string{"url"}, []encoder{urlAll}},
 	{[]string{"json"}, []encoder{jsons}},
+	{[]string{"json"}, []encoder{jsonsForHTML}},
 	{[]string{"url", "url"}, []encoder{urls, urls}},
 	{[]string{"url", "json"}, []encoder{urls, jsons}},
 	{[]string{"base64"}, []encoder{base64s}},
@@ -161,6 +162,29 @@ func jsons(v []byte) [][]byte {
 		jsonEscape(v, "", false, false), jsonEscape(v, "", true, false),
 		jsonEscape(v, "<>&", false, false), jsonEscape(v, "", false, true),
 	}
+}
+
+// jsonsForHTML escapes v as Gson and System.Text.Json do.
+func jsonsForHTML(v []byte) [][]byte {
+	return [][]byte{jsonEscape(v, "<>&='", false, false), dotnet(v)}
+}
+
+// dotnet escapes v as .NET does: all that is not ASCII, and what HTML knows and +,
+// in hex of capitals.
+func dotnet(v []byte) []byte {
+	out := jsonEscape(bytes.ReplaceAll(v, []byte(`"`), []byte{0}), "'&<>+`", false, true)
+	out = bytes.ReplaceAll(out, []byte(`\u0000`), []byte(`\u0022`))
+	for i := 0; i+6 <= len(out); i++ {
+		switch {
+		case out[i] != '\\':
+		case out[i+1] == 'u':
+			copy(out[i+2:], bytes.ToUpper(out[i+2:i+6]))
+			i += 5
+		default:
+			i++
+		}
+	}
+	return out
 }
 
 func jsonEscape(v []byte, extra string, slash, ascii bool) []byte {

@@ -139,10 +139,10 @@ func (ix *index) verify(text []byte, i int, word, h uint64, found func(match) bo
 	return true
 }
 
-// first returns, of the matches in text that permitted does not let by, the one
-// that ends first and, of those, starts first. The same secret is found in a
-// stream however it is cut.
-func (ix *index) first(text []byte, permitted func(*pattern) bool) (best match, ok bool) {
+// first returns, of the matches in text that neither permitted nor excused lets by,
+// the one that ends first and, of those, starts first. The same secret is found in
+// a stream however it is cut.
+func (ix *index) first(text []byte, permitted func(*pattern) bool, excused func(match) bool) (best match, ok bool) {
 	ix.each(text, func(m match) bool {
 		if ok && m.start >= best.end {
 			return false // no later match ends before best does
@@ -150,7 +150,10 @@ func (ix *index) first(text []byte, permitted func(*pattern) bool) (best match, 
 		if permitted != nil && permitted(&ix.patterns[m.pattern]) {
 			return true
 		}
-		if !ok || m.end < best.end || m.end == best.end && m.before(best) {
+		if ok && m.end >= best.end && (m.end > best.end || !m.before(best)) {
+			return true
+		}
+		if excused == nil || !excused(m) {
 			best, ok = m, true
 		}
 		return true

@@ -50,7 +50,7 @@ func (s *Set) Find(b []byte) *detect.Finding {
 	if s == nil {
 		return nil
 	}
-	m, ok := s.exact.first(b, nil)
+	m, ok := s.exact.first(b, nil, nil)
 	if !ok {
 		return nil
 	}
@@ -64,6 +64,17 @@ func (s *Set) Scanner(allowed func(name string) bool) detect.Scanner {
 		return clear{}
 	}
 	return s.scanner(s.exact, allowed, false)
+}
+
+// ScannerSigned is Scanner for text: the function's credentials in a URL that it
+// presigned for a host that ours names are no leak.
+func (s *Set) ScannerSigned(allowed func(name string) bool, ours func(host string) bool) detect.Scanner {
+	if s == nil {
+		return clear{}
+	}
+	sc := s.scanner(s.exact, allowed, false)
+	sc.ours = ours
+	return sc
 }
 
 // ScannerFold is Scanner for places where case does not count: host and server

@@ -24,13 +24,7 @@ const (
 // are no leak. last says that nothing follows w. A nil ours excuses nothing.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 func (s *Set) presigned(ix *index, w []byte, m match, ours func(host string) bool, last bool) signature {
-	field := ""
-	switch s.secrets[ix.patterns[m.pattern].secret].Name {
-	case "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN":
-		field = "x-amz-security-token="
-	case "AWS_ACCESS_KEY_ID":
-		field = "x-amz-credential="
-	}
+	field := s.credential(ix, m)
 	if field == "" || ours == nil || m.start < len(field) ||
 		!strings.EqualFold(string(w[m.start-len(field):m.start]), field) {
 		return unsigned
@@ -47,6 +41,18 @@ func (s *Set) presigned(ix *index, w []byte, m match, ours func(host string) boo
 		return signed
 	}
 	return unsigned
+}
+
+// credential returns what must stand in front of m in a presigned URL; "" where m
+// is no credential that one may have.
+func (s *Set) credential(ix *index, m match) string {
+	switch s.secrets[ix.patterns[m.pattern].secret].Name {
+	case "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN":
+		return "x-amz-security-token="
+	case "AWS_ACCESS_KEY_ID":
+		return "x-amz-credential="
+	}
+	return ""
 }
 
 // urlDelimiters end a URL in text, in JSON and in HTML.

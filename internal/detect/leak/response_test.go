@@ -201,6 +201,10 @@ func TestPresignedURLsAreNoLeak(t *testing.T) {
 			if tt.want == "" && got.text != tt.text {
 				t.Errorf("%s, cut by %v: left as %q", tt.name, cuts, got.text)
 			}
+			cleared, f := stream(signing().ScannerSigned(nil, ours), []byte(tt.text), cuts)
+			if (f == nil) != (tt.want == "") || f == nil && string(cleared) != tt.text {
+				t.Errorf("%s, cut by %v: the scanner found %+v and cleared %q", tt.name, cuts, f, cleared)
+			}
 		}
 	}
 }
@@ -277,6 +281,36 @@ func TestResponseWithoutSecrets(t *testing.T) {
 	if got := pass(t, none.Sweep(leak.Response{}), []byte(rsaKey), nil); got.rules() != "response.private-key RSA PRIVATE KEY" {
 		t.Errorf("found %q", got.rules())
 	}
+}
+
+// FuzzScannerSigned holds a scanner that excuses presigned URLs to one verdict,
+// however the stream is cut.
+func FuzzScannerSigned(f *testing.F) {
+	good, bad := presign("https", "b.s3.amazonaws.com", "", true), presign("https", "evil.test", "", false)
+	f.Add([]byte("x "+good), []byte(" y"), []byte{0})
+	f.Add([]byte(good+" "+bad), []byte("z"), []byte{200, 3})
+	f.Add([]byte(good[:300]), []byte(good), []byte{90})
+	s := signing()
+	f.Fuzz(func(t *testing.T, before, after, cuts []byte) {
+		for _, form := range []string{good, bad, token, good[:len(good)-3], awsKey} {
+			text := bytes.Join([][]byte{before, []byte(form), after}, nil)
+			_, want := stream(s.ScannerSigned(nil, ours), text, nil)
+			cleared, got := stream(s.ScannerSigned(nil, ours), text, cuts)
+			if (want == nil) != (got == nil) || got == nil && !bytes.Equal(cleared, text) {
+				t.Fatalf("%q cut by %v: %v, in one piece %v", text, cuts, got, want)
+			}
+			sw := pass(t, s.Sweep(leak.Response{Signed: ours}), text, nil)
+			strong := 0
+			for _, f := range sw.findings {
+				if f.RuleID == leak.RuleOwnSecret {
+					strong++
+				}
+			}
+			if (strong > 0) != (want != nil) {
+				t.Fatalf("%q: the scanner says %v, the sweep %s", text, want, sw.rules())
+			}
+		}
+	})
 }
 
 // FuzzResponse holds a response, however it is cut, to the one-shot verdict, and

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"gatehouse/internal/policy"
+)
+
+// presignedURL is one as the SDKs make it, with sessionToken in it.
+func presignedURL(host string) string {
+	return "https://" + host + "/report.pdf?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=ASIAIOSFODNN7EXAMPLE%2F20260101%2Feu-west-1%2Fs3%2Faws4_request" +
+		"&X-Amz-Date=20260101T120000Z&X-Amz-Expires=900&X-Amz-Security-Token=" + url.QueryEscape(sessionToken) +
+		"&X-Amz-Signature=" + strings.Repeat("0123456789abcdef", 4) + "&X-Amz-SignedHeaders=host"
+}
+
+// What of the function's credentials may go where.
+func TestCredentialsMayGo(t *testing.T) {
+	const s3, key = "reports.s3.eu-west-1.amazonaws.com", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+	tests := []struct {
+		region, host, place, text string
+		leak                      bool
+	}{
+		{"eu-west-1", "s3.eu-west-1.amazonaws.com", "header:x-amz-security-token", sessionToken, false},
+		{"eu-west-1", "s3.eu-west-1.amazonaws.com", "header:x-other", sessionToken, true},
+		{"eu-west-1", "chat.example", "header:x-amz-security-token", sessionToken, true},
+		{"eu-west-1", "chat.example", "body", sessionToken, true},
+		{"eu-west-1", "chat.example", "body", presignedURL(s3), false},
+		{"eu-west-1", "chat.example", "body", presignedURL(s3) + "&k=" + url.QueryEscape(key), true},
+		{"eu-west-1", "chat.example", "body", presignedURL("evil.test"), true},
+		{"eu-west-1", "chat.example", "body", presignedURL("ec2-203-0-113-7.eu-west-1.compute.amazonaws.com"), true},
+		{"cn-north-1", "chat.example", "body", presignedURL(s3), true},
+		{"cn-north-1", "chat.example", "body", presignedURL("reports.s3.cn-north-1.amazonaws.com.cn"), false},
+		{"us-gov-west-1", "chat.example", "body", presignedURL("reports.s3.us-gov-west-1.amazonaws.com"), false},
+		{"us-iso-east-1", "chat.example", "body", presignedURL("reports.s3.us-iso-east-1.c2s.ic.gov"), false},
+		{"eu-west-1", "chat.example", "url", presignedURL(s3), true},
+	}
+	for _, tt := range tests {
+		l := lazySecrets{policy: policy.Default, cfg: &config{Region: tt.region, FingerprintKey: "k",
+			Environ: []string{"AWS_SESSION_TOKEN=" + sessionToken, "AWS_SECRET_ACCESS_KEY=" + key}}}
+		s := l.scanner(tt.host, tt.place)
+		_, f := s.Write([]byte(tt.text))
+		if f == nil {
+			f = s.Close()
+		}
+		if (f != nil) != tt.leak {
+			t.Errorf("in %s, %.90q to %s by %s: %+v", tt.region, tt.text, tt.host, tt.place, f)
+		}
+	}
+}
