@@ -5,7 +5,8 @@ package attack
 // The tokens of all families are found in one pass. Each token has an anchor: the
 // two of its neighbouring bytes that ordinary text has least often. The pass looks
 // at every pair of bytes, in any case, and compares a token only where its anchor
-// stands. anchor_table.go holds the anchors; go generate writes it, and a test
+// stands. foldOf gives each byte one of 64 classes: letters without their case,
+// digits as one, marks by themselves. anchor_table.go holds the anchors; go generate writes it, and a test
 // holds it to the families.
 
 // maxFamilies bounds the number of families.
@@ -24,31 +25,6 @@ type anchored struct {
 	text     string
 	anchor   int // offset of the anchor in text
 	families uint64
-}
-
-// foldOf gives each byte one of 64 classes: letters without their case, digits as
-// one, marks by themselves.
-var foldOf = makeFold()
-
-func makeFold() (t [256]uint8) {
-	const marks = " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-	for c := range t {
-		switch {
-		case c|0x20 >= 'a' && c|0x20 <= 'z' && c < 0x80:
-			t[c] = uint8(c|0x20-'a') + 1
-		case c >= '0' && c <= '9':
-			t[c] = 27
-		case c >= 0x80:
-			t[c] = 62
-		default:
-			t[c] = 63 // control
-		}
-	}
-	for i := range len(marks) {
-		t[marks[i]] = uint8(28 + i)
-	}
-	t['\t'], t['\n'], t['\r'] = t[' '], t[' '], t[' ']
-	return t
 }
 
 // find looks for all tokens in value.

@@ -5,7 +5,7 @@ package attack
 // without which it cannot match.
 type class uint32
 
-// The kinds of byte.
+// The kinds of byte. classOf, in anchor_table.go, says of which kind each is.
 const (
 	letter    class = 1 << iota // A-Z a-z
 	digit                       // 0-9
@@ -29,43 +29,6 @@ const (
 	high                        // 0x80 and above
 	stop                        // what ends the plain part of a JSON string: " \ and raw control characters
 )
-
-var classOf = makeClasses()
-
-func makeClasses() (t [256]class) {
-	for c := range t {
-		switch {
-		case c < 0x20 || c == 0x7f:
-			t[c] = control
-		case c >= 0x80:
-			t[c] = high
-		case c >= '0' && c <= '9':
-			t[c] = digit
-		case c|0x20 >= 'a' && c|0x20 <= 'z':
-			t[c] = letter
-		default:
-			t[c] = point
-		}
-	}
-	for _, kind := range [...]struct {
-		chars string
-		class class
-	}{
-		{" \t\n\r\v\f", blank}, {"-_", dash}, {"/+", slash}, {"=", equals}, {"%", percent},
-		{"'\"`", quote}, {"()", paren}, {"[]{}", bracket}, {"<>", angle}, {";", semicolon},
-		{"#", hash}, {"*", star}, {"&", amp}, {"|", bar}, {"\\", backslash},
-	} {
-		for i := range len(kind.chars) {
-			t[kind.chars[i]] = kind.class
-		}
-	}
-	for c := range 0x20 {
-		t[c] |= stop
-	}
-	t['"'] |= stop
-	t['\\'] |= stop
-	return t
-}
 
 // classesOf returns the kinds of byte in s.
 func classesOf(s []byte) (c class) {

@@ -347,29 +347,37 @@ func (in *inspection) token(value []byte) {
 }
 
 // isText reports whether at least 95 % of b are printable, or part of a character
-// beyond ASCII in valid UTF-8. Text in UTF-16 is text, too: every second byte of it
-// is NUL where it is ASCII.
+// beyond ASCII in valid UTF-8; or, because servers read other bytes too, 60 % of it
+// printable ASCII, and nearly nothing of it control characters. Text in UTF-16 is
+// text, too: every second byte of it is NUL where it is ASCII.
 func isText(b []byte) bool {
-	odd, nul := 0, 0
+	strange, controls, nul, plain := 0, 0, 0, 0
 	for i := 0; i < len(b); {
-		if b[i] < utf8.RuneSelf {
-			if classOf[b[i]]&control != 0 {
-				odd++
-				if b[i] == 0 {
-					nul++
-				}
+		c := b[i]
+		if c < utf8.RuneSelf {
+			switch {
+			case classOf[c]&control == 0:
+				plain++
+			case c == 0:
+				nul++
+				controls++
+			default:
+				controls++
 			}
 			i++
 			continue
 		}
 		r, size := utf8.DecodeRune(b[i:])
 		if r == utf8.RuneError && size == 1 && i+utf8.UTFMax < len(b) {
-			odd++
+			strange++
 		}
 		i += size
 	}
 	if nul*9/4 >= len(b)-2 { // nearly half
-		odd -= nul
+		controls -= nul
 	}
-	return len(b) > 0 && odd*20 <= len(b)
+	if len(b) == 0 || controls*20 > len(b) {
+		return false
+	}
+	return (strange+controls)*20 <= len(b) || plain*10 >= 6*len(b)
 }

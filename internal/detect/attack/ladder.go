@@ -170,6 +170,9 @@ func decodeEscape(dst, src []byte) ([]byte, bool) {
 		}
 		r, n := literalEscape(src[i:])
 		switch {
+		case n == 4 && src[i+1]|0x20 == 'x': // a byte, in most languages
+			done = true
+			dst = append(dst, byte(r))
 		case n > 2:
 			done = true
 			dst = utf8.AppendRune(dst, r)
