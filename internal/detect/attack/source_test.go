@@ -2,6 +2,7 @@ package attack_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
 	"os"
@@ -34,7 +35,13 @@ func golden(t testing.TB, name, text string) []byte {
 // logs is what CloudWatch Logs sends of one line.
 func logs(t testing.TB, line string) []byte {
 	t.Helper()
-	return []byte(base64.StdEncoding.EncodeToString([]byte(`{"messageType":"DATA_MESSAGE","owner":"123456789012","logGroup":"/shop/web","logStream":"i-0123","subscriptionFilters":["all"],"logEvents":[{"id":"3195310660696698337880902507980421114328961542429","timestamp":1767357907000,"message":"` + line + `"}]}`)))
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write([]byte(`{"messageType":"DATA_MESSAGE","owner":"123456789012","logGroup":"/shop/web","logStream":"i-0123","subscriptionFilters":["all"],"logEvents":[{"id":"3195310660696698337880902507980421114328961542429","timestamp":1767357907000,"message":"` + line + `"}]}`))
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return []byte(base64.StdEncoding.EncodeToString(b.Bytes()))
 }
 
 func TestSources(t *testing.T) {
