@@ -26,12 +26,12 @@ const injected = `{"q":"1' UNION SELECT password FROM users -- "}`
 // An event whose every finding is excepted arrives, and the summary names the
 // exception.
 func TestExceptedEventArrives(t *testing.T) {
-	g := start(t, "echo", setup{attach: wrapper, env: policyFile(t, "events: {exceptions: [{rule: sqli.libinjection, path: q, reason: known}]}")})
+	g := start(t, "echo", setup{attach: wrapper, env: policyFile(t, "events: {exceptions: [{rule: sqli.union, path: q, reason: known}]}")})
 	if out := g.invoke(t, injected); string(out.Payload) != injected {
 		t.Fatalf("the caller got %q %q", out.Payload, out.FunctionError)
 	}
 	eventually(t, "the summary", func() bool { return g.kinds(record.Invocation) == 1 })
-	if r := g.records(t, record.Invocation)[0]; fmt.Sprint(r.Exceptions) != "[sqli.libinjection@q]" {
+	if r := g.records(t, record.Invocation)[0]; fmt.Sprint(r.Exceptions) != "[sqli.union@q]" {
 		t.Errorf("exceptions %q", r.Exceptions)
 	}
 	if n := g.kinds(record.Attack); n != 0 {
@@ -59,8 +59,8 @@ func TestExpiredExceptionIsSaidOnce(t *testing.T) {
 	g := start(t, "echo", setup{attach: wrapper, env: policyFile(t, `
 events:
   exceptions:
-    - {rule: sqli.libinjection, path: old, until: 2020-01-01, reason: over}
-    - {rule: sqli.libinjection, path: q, until: "`+until+`", reason: soon over}
+    - {rule: sqli.union, path: old, until: 2020-01-01, reason: over}
+    - {rule: sqli.union, path: q, until: "`+until+`", reason: soon over}
 `)})
 	refused := func() bool { return string(g.invoke(t, injected).Payload) != injected }
 	if refused() {
@@ -79,8 +79,8 @@ events:
 		}
 	}
 	want := []string{
-		"the exception sqli.libinjection@old has expired: what it covered counts again",
-		"the exception sqli.libinjection@q has expired: what it covered counts again",
+		"the exception sqli.union@old has expired: what it covered counts again",
+		"the exception sqli.union@q has expired: what it covered counts again",
 	}
 	if strings.Join(said, "\n") != strings.Join(want, "\n") {
 		t.Errorf("health records say %q, want %q", said, want)

@@ -63,7 +63,7 @@ func write(t *testing.T, name, text string) string {
 
 const (
 	sqlEvent    = `{"name":"x' OR '1'='1' -- "}`
-	sqlRule     = "sqli.libinjection"
+	sqlRule     = "sqli.tautology"
 	benignEvent = `{"name":"O'Brien"}`
 )
 
@@ -79,7 +79,7 @@ func TestScanProcess(t *testing.T) {
 		stdout, stderr string // of each a part
 	}{
 		{"nothing found", "", []string{good}, 0, "1 event in 1 file, 0 findings\n", ""},
-		{"found", "", []string{good, bad}, 1, bad + ":1:9: critical: SQL injection (" + sqlRule + ")\n    direct: name\n", ""},
+		{"found", "", []string{good, bad}, 1, bad + ":1:9: critical: SQL injection: tautology (" + sqlRule + ")\n    direct: name\n", ""},
 		{"stdin without arguments", sqlEvent, nil, 1, "-:1:9: critical", ""},
 		{"stdin by name", sqlEvent, []string{"-"}, 1, "-:1:9: critical", ""},
 		{"malformed, and found all the same", "", []string{broken, bad}, 2, bad + ":1:9: critical", broken + ":1:9: malformed JSON: the document is not complete"},

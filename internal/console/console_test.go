@@ -52,7 +52,7 @@ func list(t *testing.T, c *console.Console, f console.Filter) []console.Detectio
 
 const attackRecord = `{"schema":1,"id":"01JATTACK","kind":"attack","time":"2023-11-14T22:13:20.123456789Z",
  "function_name":"sns-db-checker","function_arn":"arn:aws:lambda:eu-west-1:123456789012:function:sns-db-checker",
- "request_id":"r-1","action":"blocked","would_action":"blocked","verdict":"refuse","signature_id":"sqli.libinjection",
+ "request_id":"r-1","action":"blocked","would_action":"blocked","verdict":"refuse","signature_id":"sqli.tautology",
  "signature":"SQL injection","category":"sqli","severity":"high","event_source":"sns","path":"Records[0].Sns.Message",
  "matched":"1' OR 1=1--","event":{"Records":[{"Sns":{"Message":"1' OR 1=1--"}}]}}`
 
@@ -67,7 +67,7 @@ func TestDetections(t *testing.T) {
 	d := found[0]
 	got := []string{d.ID, string(d.Kind), d.FunctionARN, d.EventSource, d.Path, d.Matched, d.SignatureID, d.Action, d.RequestID}
 	want := []string{"01JATTACK", "attack", "arn:aws:lambda:eu-west-1:123456789012:function:sns-db-checker", "sns",
-		"Records[0].Sns.Message", "1' OR 1=1--", "sqli.libinjection", "blocked", "r-1"}
+		"Records[0].Sns.Message", "1' OR 1=1--", "sqli.tautology", "blocked", "r-1"}
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("field %d is %q, want %q", i, got[i], want[i])

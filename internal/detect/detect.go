@@ -78,7 +78,7 @@ const (
 // Finding is one thing that a rule saw. It holds no secret: what leaks is named,
 // fingerprinted and masked before it gets here.
 type Finding struct {
-	RuleID    string   // "sqli.libinjection", "leak.own-secret": never changes
+	RuleID    string   // "sqli.tautology", "leak.own-secret": never changes
 	Signature string   // one line for people: "SQL injection"
 	Category  string   // "sqli", "leak", "egress"
 	Severity  Severity // "" counts as High

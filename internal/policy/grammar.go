@@ -72,7 +72,7 @@ func (r *reader) exceptions(n *yaml.Node, key string) {
 		at := fmt.Sprintf("%s[%d]", key, i)
 		var e exception
 		given := r.mapping(item, at, []field{
-			{"rule", r.word(&e.rule, "wants a rule id, such as sqli.libinjection", isRuleID)},
+			{"rule", r.word(&e.rule, "wants a rule id, such as sqli.tautology", isRuleID)},
 			{"path", func(n *yaml.Node, key string) { e.path, e.parts = r.path(n, key) }},
 			{"source", r.source(&e.source)},
 			{"until", func(n *yaml.Node, key string) {

@@ -69,7 +69,7 @@ func TestParseReportsMistakes(t *testing.T) {
 		{"version: 1\nevents: {on_budget: fail}", `events.on_budget: wants open or closed, not "fail"`},
 		{"version: 1\nevents: {refuse: {sns: retry}}", `events.refuse.sns: wants error, http, success, drop, deny, fail or deliver, not "retry"`},
 		{"version: 1\nevents: {exceptions: [{rule: sqli.tautology}]}", "line 2, column 23: events.exceptions[0].path: missing"},
-		{"version: 1\nevents: {exceptions: [{rule: sqli, path: a, reason: b}]}", `events.exceptions[0].rule: wants a rule id, such as sqli.libinjection, not "sqli"`},
+		{"version: 1\nevents: {exceptions: [{rule: sqli, path: a, reason: b}]}", `events.exceptions[0].rule: wants a rule id, such as sqli.tautology, not "sqli"`},
 		{"version: 1\nevents: {exceptions: [{rule: a.b, path: 'a.b*', reason: b}]}", "events.exceptions[0].path: wants a path as findings show it"},
 		{"version: 1\nevents: {exceptions: [{rule: a.b, path: 'a*', reason: b}]}", "events.exceptions[0].path: wants a path as findings show it"},
 		{"version: 1\nevents: {exceptions: [{rule: a.b, path: '**', reason: b}]}", "events.exceptions[0].path: wants a path as findings show it"},

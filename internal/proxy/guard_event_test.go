@@ -13,7 +13,7 @@ import (
 
 const (
 	injection = "1' UNION SELECT password FROM users -- "
-	sqlRule   = "sqli.libinjection"
+	sqlRule   = "sqli.union"
 	snsAttack = `{"Records":[{"EventSource":"aws:sns","Sns":{"Message":"` + injection + `"}}]}`
 )
 

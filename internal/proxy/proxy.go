@@ -32,7 +32,7 @@ type Verdict struct {
 	Action Action
 	// Would is the action that enforce mode takes; equal to Action there.
 	Would Action
-	// Rule is the id of the rule that decided: "sqli.libinjection",
+	// Rule is the id of the rule that decided: "sqli.tautology",
 	// "egress.metadata-service"; "" when nothing did.
 	Rule string
 	// Incident is the id of the finding's record. For what goes out it is set

@@ -74,7 +74,7 @@ type Record struct {
 	WouldAction    string          `json:"would_action,omitempty" kinds:"attack,leak,runtime,connection" doc:"what enforce mode does, or would but for the form deliver: allowed or blocked"`
 	Verdict        string          `json:"verdict,omitempty" kinds:"attack,leak,runtime,connection" doc:"allow, refuse, quarantine, mask, cut or halt"`
 	Halted         *bool           `json:"halted,omitempty" kinds:"leak" doc:"whether the sandbox was halted; false says that halt was asked for and was not possible"`
-	SignatureID    string          `json:"signature_id,omitempty" kinds:"attack,leak,runtime" doc:"rule id, never changes: sqli.libinjection"`
+	SignatureID    string          `json:"signature_id,omitempty" kinds:"attack,leak,runtime" doc:"rule id, never changes: sqli.tautology"`
 	Signature      string          `json:"signature,omitempty" kinds:"attack,leak,runtime" doc:"the rule in words"`
 	Category       string          `json:"category,omitempty" kinds:"attack,leak,runtime" doc:"attack family: sqli"`
 	Severity       detect.Severity `json:"severity,omitempty" kinds:"attack,leak,runtime" doc:"critical, high, medium, low or informational"`

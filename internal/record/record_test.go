@@ -50,7 +50,7 @@ func samples() []record.Record {
 
 	attack := common(record.Attack, 4)
 	attack.Action, attack.WouldAction, attack.Verdict = "blocked", "blocked", "refuse"
-	attack.SignatureID, attack.Signature, attack.Category, attack.Severity = "sqli.libinjection", "SQL injection", "sqli", detect.High
+	attack.SignatureID, attack.Signature, attack.Category, attack.Severity = "sqli.tautology", "SQL injection", "sqli", detect.High
 	attack.IDSType, attack.Src, attack.Dest, attack.DVC = "application", "arn:aws:sns:eu-west-1:123456789012:checks", "sns-db-checker", attack.FunctionARN
 	attack.EventSource, attack.Path, attack.Matched, attack.MatchOffset = "sns", "Records[0].Sns.Message", "1' OR '1'='1", 0
 	attack.SetEvent([]byte(snsEvent), nil)

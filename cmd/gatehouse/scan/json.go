@@ -22,7 +22,7 @@ type Line struct {
 	Line        int             `json:"line" doc:"line of the value, from 1"`
 	Column      int             `json:"column" doc:"its column, from 1, in characters"`
 	WouldAction string          `json:"would_action" doc:"what enforce mode does: blocked, or allowed where the finding is weak"`
-	SignatureID string          `json:"signature_id" doc:"rule id, never changes: sqli.libinjection"`
+	SignatureID string          `json:"signature_id" doc:"rule id, never changes: sqli.tautology"`
 	Signature   string          `json:"signature" doc:"the rule in words"`
 	Category    string          `json:"category" doc:"attack family: sqli"`
 	Severity    detect.Severity `json:"severity" doc:"critical, high, medium, low or informational"`

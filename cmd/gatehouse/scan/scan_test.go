@@ -255,8 +255,8 @@ func TestExceptions(t *testing.T) {
 	p, err := policy.Parse([]byte(`version: 1
 events:
   exceptions:
-    - {rule: sqli.libinjection, path: "list[*].q", reason: known}
-    - {rule: sqli.libinjection, path: q, until: 2020-01-01, reason: over}
+    - {rule: sqli.tautology, path: "list[*].q", reason: known}
+    - {rule: sqli.tautology, path: q, until: 2020-01-01, reason: over}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +266,7 @@ events:
 	if totals.Findings != 1 || totals.Excepted != 2 || len(places(text)) != 1 {
 		t.Errorf("%s in\n%s", totals, text)
 	}
-	if want := "2 events in 1 file, 1 finding in 1 event, 2 excepted by the policy (sqli.libinjection@list[*].q)\n"; !strings.HasSuffix(text, want) {
+	if want := "2 events in 1 file, 1 finding in 1 event, 2 excepted by the policy (sqli.tautology@list[*].q)\n"; !strings.HasSuffix(text, want) {
 		t.Errorf("summary of\n%s\nwant %s", text, want)
 	}
 }
@@ -295,7 +295,7 @@ func TestJSON(t *testing.T) {
 	line.Score = 0 // the engine's business
 	want := scan.Line{
 		File: "-", Document: 2, Line: 2, Column: 2 + strings.Index(event, `"`+payload), WouldAction: "blocked",
-		SignatureID: "sqli.libinjection", Signature: "SQL injection", Category: "sqli", Severity: "critical",
+		SignatureID: "sqli.tautology", Signature: "SQL injection: tautology", Category: "sqli", Severity: "critical",
 		EventSource: "sns", Src: "arn:aws:sns:eu-west-1:123456789012:orders", Path: "Records[0].Sns.Message",
 		Matched: payload + "\u009b\u007f\U0001f600\U000e0001", EventBytes: len(event), EventSHA256: line.EventSHA256,
 	}
@@ -352,7 +352,7 @@ func TestJUnit(t *testing.T) {
 			t.Errorf("case %d is %q, want %q", i, got.Cases[i].Name, want)
 		}
 	}
-	if f := got.Cases[0].Failure; !strings.Contains(f, payload+`\x00\x08\ufffe]]> & <b>`) || strings.Count(f, "sqli.libinjection") != 2 {
+	if f := got.Cases[0].Failure; !strings.Contains(f, payload+`\x00\x08\ufffe]]> & <b>`) || strings.Count(f, "sqli.tautology") != 2 {
 		t.Errorf("failure %q", f)
 	}
 	if e := got.Cases[2].Error; !strings.HasPrefix(e, "-:4:1: malformed JSON") {

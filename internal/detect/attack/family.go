@@ -24,6 +24,7 @@ type family struct {
 // families are asked in this order. The first that is sure speaks for the value.
 var families = [...]*family{
 	&sqlFamily,
+	&sqlPhrases,
 	&xssFamily,
 	&lookupFamily,
 	&prototypeFamily,

@@ -1,23 +1,50 @@
 package attack
 
-import (
-	"strings"
-
-	"gatehouse/internal/detect"
-)
+import "gatehouse/internal/detect"
 
 // Places in sqlRules.
 const (
-	sqlLibinjection = iota
-	sqlGrammar
+	sqlTautology = iota
+	sqlCondition
+	sqlUnion
+	sqlStacked
+	sqlSubquery
+	sqlFunction
+	sqlComment
+	sqlOperator
+	sqlClause
+	sqlCatalogue
+	sqlFile
+	sqlWeakExpression
+	sqlWeakComment
+	sqlWeakQuote
+
+	sqlWeak = sqlWeakExpression // weak ones from here on
 )
 
+// likely is the score of what refuses by itself, but not in prose.
+const likely = 12
+
 var sqlRules = []rule{
-	sqlLibinjection: {id: "sqli.libinjection", signature: "SQL injection", category: "sqli", severity: detect.Critical, score: sure},
-	sqlGrammar:      {id: "sqli.grammar", signature: "SQL injection", category: "sqli", severity: detect.Critical, score: sure},
+	sqlTautology:      {id: "sqli.tautology", signature: "SQL injection: tautology", category: "sqli", severity: detect.Critical, score: sure},
+	sqlCondition:      {id: "sqli.condition", signature: "SQL injection: condition", category: "sqli", severity: detect.Critical, score: sure},
+	sqlUnion:          {id: "sqli.union", signature: "SQL injection: UNION query", category: "sqli", severity: detect.Critical, score: sure},
+	sqlStacked:        {id: "sqli.stacked", signature: "SQL injection: stacked statement", category: "sqli", severity: detect.Critical, score: sure},
+	sqlSubquery:       {id: "sqli.subquery", signature: "SQL injection: subquery", category: "sqli", severity: detect.Critical, score: sure},
+	sqlFunction:       {id: "sqli.function", signature: "SQL injection: function call", category: "sqli", severity: detect.Critical, score: sure},
+	sqlComment:        {id: "sqli.comment", signature: "SQL injection: comment", category: "sqli", severity: detect.Critical, score: likely},
+	sqlOperator:       {id: "sqli.operator", signature: "SQL injection: operator", category: "sqli", severity: detect.High, score: likely},
+	sqlClause:         {id: "sqli.clause", signature: "SQL injection: clause", category: "sqli", severity: detect.High, score: sure},
+	sqlCatalogue:      {id: "sqli.catalogue", signature: "SQL injection: catalogue", category: "sqli", severity: detect.High, score: likely},
+	sqlFile:           {id: "sqli.file", signature: "SQL injection: file written", category: "sqli", severity: detect.Critical, score: sure},
+	sqlWeakExpression: {id: "sqli.weak-expression", signature: "An expression of SQL", category: "sqli", severity: detect.Low, score: suspect, weak: true},
+	sqlWeakComment:    {id: "sqli.weak-comment", signature: "A comment of SQL", category: "sqli", severity: detect.Low, score: suspect, weak: true},
+	sqlWeakQuote:      {id: "sqli.weak-quote", signature: "A quote without its counterpart", category: "sqli", severity: detect.Low, score: suspect, weak: true},
 }
 
-var sqlFamily = family{applies: sqlApplies, rules: sqlRules, match: matchSQL}
+// sqlFamily reads every value as the tail of an expression, which costs next to
+// nothing where it is none.
+var sqlFamily = family{applies: sqlApplies, rules: sqlRules, match: matchSQLTail}
 
 // sqlApplies leaves out values that cannot be SQL injection: without a blank, a
 // quote, a parenthesis or a mark of operation there is no second token.
@@ -25,61 +52,84 @@ func sqlApplies(c class) bool {
 	return c&(blank|quote|paren|star|hash|semicolon|bar|control) != 0 || c&dash != 0 && c&digit != 0
 }
 
-// maxFingerprint is the longest value that libinjection reads whole, in bytes. Of
-// a longer one it gets a window round what the grammar noted.
-const maxFingerprint = 4096
+func matchSQLTail(in *inspection, p *probe) (r *rule, at int) {
+	rule, at, work := judgeTails(p.value)
+	if !in.spend(work) {
+		return nil, 0
+	}
+	if rule < 0 || rule >= sqlWeak {
+		if from, to := comparison(p); from < to {
+			if r, at := phrase(in, p.value[from:to]); r != nil {
+				return r, from + at
+			}
+		}
+	}
+	if rule < 0 || rule >= sqlWeak && !in.weak {
+		return nil, 0
+	}
+	return &sqlRules[rule], at
+}
 
-// matchSQL judges value by the grammar of SQL and by libinjection. What the
-// grammar is sure of needs nothing else. Beside weaker evidence any fingerprint of
-// libinjection's counts; by itself one that benign text does not have, and only
-// where the value is not plain text.
-func matchSQL(in *inspection, p *probe) (r *rule, at int) {
-	value := p.span()
-	if !in.spend(len(value)) {
+// comparison returns the part of the value round comparisons whose two sides look
+// like literals of one kind: 1=1, 'a'='b. from is to where there are none.
+func comparison(p *probe) (from, to int) {
+	if p.class&(equals|angle) == 0 {
+		return 0, 0
+	}
+	v := p.value
+	from = len(v)
+	for i, c := range v {
+		if classOf[c]&(equals|angle) == 0 || i == 0 || i+1 == len(v) {
+			continue
+		}
+		a, b := beside(v, i, -1), beside(v, i, 1)
+		if kind := classOf[a] & classOf[b] & (digit | quote); kind == 0 && (a != b || classOf[a]&letter == 0) || kind == quote && a != b {
+			continue
+		}
+		from = min(from, max(0, i-tokenBefore))
+		to = min(len(v), i+tokenAfter)
+	}
+	return min(from, to), to
+}
+
+// beside returns the byte next to i, in steps of by, that is no blank, no
+// comparison and no parenthesis; 0 where none is near.
+func beside(v []byte, i, by int) byte {
+	for range 4 {
+		i += by
+		if i < 0 || i >= len(v) {
+			return 0
+		}
+		if classOf[v[i]]&(blank|equals|angle|paren) == 0 {
+			return v[i]
+		}
+	}
+	return 0
+}
+
+// sqlPhrases looks for phrases of SQL wherever they stand. Its rules are
+// sqlFamily's.
+var sqlPhrases = family{tokens: sqlTokens, match: matchSQLPhrases}
+
+// sqlTokens are what the phrases have that are no conditions.
+var sqlTokens = []string{
+	"select", "union", "order by", "waitfor", "outfile", "dumpfile", "sleep", "benchmark", "randomblob",
+	"procedure", "declare", "iif(", "dbms_", "utl_", "xp_",
+	"extractvalue", "updatexml", "drop table", "delete from", "insert into",
+}
+
+func matchSQLPhrases(in *inspection, p *probe) (r *rule, at int) {
+	r, at = phrase(in, p.span())
+	return r, p.from + at
+}
+
+// phrase returns the rule of the first phrase in part that only SQL has.
+func phrase(in *inspection, part []byte) (r *rule, at int) {
+	if !in.spend(len(part)) {
 		return nil, 0
 	}
-	ev := sqlEvidence(value)
-	if !ev.hard && (ev.prose() || !ev.weak && ev.plain()) {
-		return nil, 0
-	}
-	part := around(value, ev.at)
-	if !in.spend(5 * len(part)) { // in five contexts
-		return nil, 0
-	}
-	fingerprint, ok := sqlFingerprint(part)
-	switch {
-	case ok && (ev.weak || !isSoft(fingerprint)):
-		return &sqlRules[sqlLibinjection], p.from + ev.at
-	case ev.hard:
-		return &sqlRules[sqlGrammar], p.from + ev.at
+	if ev := sqlEvidence(part); ev.hard {
+		return &sqlRules[ev.rule], ev.at
 	}
 	return nil, 0
-}
-
-// around returns the part of value round at that libinjection reads.
-func around(value []byte, at int) []byte {
-	if len(value) <= maxFingerprint {
-		return value
-	}
-	start := max(0, at-maxFingerprint/8)
-	return value[start:min(len(value), start+maxFingerprint)]
-}
-
-// plain reports whether value reads like prose or code of another language: what
-// it has of SQL may stand in either, or is a statement that it quotes.
-func (ev *evidence) plain() bool {
-	signs := ev.quotes > 0 || ev.words == 0 && ev.keywords > 0 || ev.words <= 1 && ev.comments > 0
-	return ev.cited || ev.marks == 0 || !signs || ev.words > 2+ev.keywords
-}
-
-// prose reports whether names outnumber by far what SQL is made of.
-func (ev *evidence) prose() bool { return ev.words > 6+2*ev.keywords }
-
-// softFingerprints are those that shop searches, prose and code have too: a
-// quotation followed by an operator, a number and a dash, a path with a star.
-// They need evidence of the grammar's.
-const softFingerprints = " sos s&s 1&1 1c son;n nc vc sc n&1 s1nc nTnkn "
-
-func isSoft(fingerprint string) bool {
-	return strings.Contains(softFingerprints, " "+fingerprint+" ") || strings.HasPrefix(fingerprint, "no(s")
 }

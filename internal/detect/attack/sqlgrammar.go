@@ -7,7 +7,8 @@ type evidence struct {
 	// hard is set where tokens stand together as only SQL puts them, in the way
 	// that an injection does. weak is set where they might.
 	hard, weak bool
-	at         int // where the first of the strongest kind begins
+	rule       int // place in sqlRules of the first of the strongest kind
+	at         int // where that begins
 	words      int // names that are no keywords
 	keywords   int
 	marks      int // punctuation, dots and commas excepted
@@ -101,10 +102,10 @@ func (g *grammar) tally(t *token) {
 	}
 }
 
-// note takes down evidence that begins at t.
-func (g *grammar) note(hard bool, t *token) {
+// note takes down evidence for a rule that begins at t.
+func (g *grammar) note(rule int, hard bool, t *token) {
 	if hard && !g.hard || !g.weak && !g.hard {
-		g.at = t.start
+		g.rule, g.at = rule, t.start
 	}
 	g.hard = g.hard || hard
 	g.weak = true
@@ -121,7 +122,7 @@ func (g *grammar) compared() {
 	y, op, x, before := g.bare.back(0), g.bare.back(1), g.bare.back(2), g.bare.back(3)
 	if before.word == kwBetween && op.kind == tokenLogic && x.kind == y.kind {
 		if x.kind == tokenNumber || g.quoted(x) && g.quoted(y) {
-			g.note(conditional(g.bare.back(5)), before)
+			g.note(sqlTautology, conditional(g.bare.back(5)), before)
 		}
 	}
 	if op.kind != tokenCompare || !conditional(before) {
@@ -130,13 +131,13 @@ func (g *grammar) compared() {
 	same := x.kind == y.kind && bytes.EqualFold(g.text(x), g.text(y))
 	switch {
 	case x.kind == tokenNumber && y.kind == tokenNumber:
-		g.note((same || g.text(op)[0] == '=' || g.quotes > 0) && g.brokenOut(before), before)
+		g.note(sqlTautology, (same || g.text(op)[0] == '=' || g.quotes > 0) && g.brokenOut(before), before)
 	case x.kind == tokenWord && same && g.text(op)[0] == '=':
-		g.note(true, before)
+		g.note(sqlTautology, true, before)
 	case x.kind == tokenWord && y.kind == tokenWord && g.quoted(x) && g.quoted(y):
-		g.note(same || g.text(op)[0] == '=', before)
+		g.note(sqlTautology, same || g.text(op)[0] == '=', before)
 	case x.kind == tokenNumber || x.kind == tokenWord && g.quoted(x):
-		g.note(false, before)
+		g.note(sqlTautology, false, before)
 	}
 }
 

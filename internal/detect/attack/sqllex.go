@@ -138,11 +138,21 @@ func (l *sqlLexer) word() {
 	}
 }
 
-// number reads digits, and the letters that 0x1f and 1e3 have.
+// number reads digits, and the letters that 0x1f and 1e3 have. What else follows is
+// a word: 1or 2.
 func (l *sqlLexer) number() {
+	if l.at(0) == '0' && l.at(1)|0x20 == 'x' {
+		l.word()
+		return
+	}
 	for l.pos < len(l.value) {
 		c := l.value[l.pos]
-		if classOf[c]&(letter|digit) == 0 && (c != '.' || classOf[l.at(1)]&digit == 0) {
+		switch {
+		case classOf[c]&digit != 0:
+		case c == '.' && classOf[l.at(1)]&digit != 0:
+		case c|0x20 == 'e' && (classOf[l.at(1)]&digit != 0 || l.at(1) == '-' && classOf[l.at(2)]&digit != 0):
+			l.pos++
+		default:
 			return
 		}
 		l.pos++

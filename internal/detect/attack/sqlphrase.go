@@ -53,20 +53,20 @@ func (g *grammar) selectAt(k uint) {
 	case g.opens(before):
 		g.cited = true
 	case before.word == kwUnion:
-		g.note(true, before)
+		g.note(sqlUnion, true, before)
 	case before.kind == tokenSemi:
-		g.note(g.broken(k), before)
+		g.note(sqlStacked, g.broken(k), before)
 	case inner && (g.cited || g.statement()):
 		// a subquery of its own statement
 	case inner:
 		switch before.kind {
 		case tokenLogic, tokenCompare, tokenOperator, tokenComma, tokenNumber, tokenQuote, tokenClose:
-			g.note(true, before)
+			g.note(sqlSubquery, true, before)
 		default:
-			g.note(before.word == kwIf || before.word == kwClause || before.kind == tokenNone, selects)
+			g.note(sqlSubquery, before.word == kwIf || before.word == kwClause || before.kind == tokenNone, selects)
 		}
 	case before.kind == tokenNumber || before.kind == tokenQuote || before.kind == tokenClose:
-		g.note(false, before)
+		g.note(sqlSubquery, false, before)
 	}
 }
 
@@ -136,9 +136,9 @@ func (g *grammar) called() {
 	case tokenDot:
 		switch before := g.all.back(2); name.word {
 		case kwPackage:
-			g.note(expression(before) || within(before), name)
+			g.note(sqlFunction, expression(before) || within(before), name)
 		case kwSchema:
-			g.note(before.word == kwFrom, name)
+			g.note(sqlCatalogue, before.word == kwFrom, name)
 		}
 	}
 }
@@ -167,21 +167,21 @@ func (g *grammar) function(name, before *token) {
 	switch name.word {
 	case kwSleep:
 		if expression(before) || within(before) {
-			g.note(expression(before) || g.weak, name)
+			g.note(sqlFunction, expression(before) || g.weak, name)
 		}
 	case kwTime:
 		if expression(before) || within(before) {
-			g.note(true, name)
+			g.note(sqlFunction, true, name)
 		}
 	case kwProbe, kwIf:
 		if g.words < 8 && (expression(before) || within(before)) {
-			g.note(before.kind == tokenLogic && g.quotes > 0, name)
+			g.note(sqlFunction, before.kind == tokenLogic && g.quotes > 0, name)
 		}
 	case kwChar:
 		// CHR(65)||CHR(66), CHAR(65)+CHAR(66)
 		joined := before.kind == tokenLogic || before.kind == tokenOperator
 		if first := g.all.back(6); joined && g.all.back(3).kind == tokenClose && first.word == kwChar {
-			g.note(true, first)
+			g.note(sqlFunction, true, first)
 		}
 	}
 }
@@ -191,7 +191,7 @@ func (g *grammar) stacked() {
 	for k := uint(1); k <= 3; k++ {
 		if g.all.back(k).kind == tokenSemi {
 			if g.begins(k) {
-				g.note(g.broken(k), g.all.back(k))
+				g.note(sqlStacked, g.broken(k), g.all.back(k))
 			}
 			return
 		}
@@ -242,23 +242,26 @@ func (g *grammar) phrased() {
 	t, before := g.all.back(0), g.all.back(1)
 	switch {
 	case t.word == kwDelay && before.word == kwWaitfor:
-		g.note(true, before)
-	case t.word == kwOutfile && before.word == kwInto:
-		g.note(true, before)
+		g.note(sqlFunction, true, before)
+	case before.word == kwOutfile && g.all.back(2).word == kwInto && namesFile(t):
+		g.note(sqlFile, true, g.all.back(2))
 	case t.word == kwAnalyse && before.word == kwProcedure:
-		g.note(true, before)
+		g.note(sqlClause, true, before)
 	case (t.kind == tokenOpen || t.kind == tokenNumber) && before.word == kwValues && g.unions(2):
-		g.note(true, before)
+		g.note(sqlUnion, true, before)
 	case t.kind == tokenWord && t.word != kwObject && before.word == kwObject && g.unions(2):
-		g.note(true, before)
+		g.note(sqlUnion, true, before)
 	case t.word == kwClause && before.word == kwCase:
-		g.note(false, before)
+		g.note(sqlSubquery, false, before)
 	case t.kind == tokenWord && before.kind == tokenAt && !t.spaced && g.value[before.start] == '@' && before.end-before.start == 2:
-		g.note(false, before)
+		g.note(sqlCatalogue, false, before)
 	case before.kind == tokenNumber && g.all.back(2).word == kwBy && g.all.back(3).word == kwOrder:
 		g.ordered(t)
 	}
 }
+
+// namesFile reports whether t begins the name of a file: in quotes, or as 0x….
+func namesFile(t *token) bool { return t.kind == tokenQuote || t.kind == tokenNumber }
 
 // unions reports whether UNION or UNION ALL stands k places back.
 func (g *grammar) unions(k uint) bool {
@@ -275,9 +278,9 @@ func (g *grammar) ordered(t *token) {
 	}
 	switch g.all.back(4).kind {
 	case tokenNumber, tokenQuote, tokenClose:
-		g.note(true, g.all.back(3))
+		g.note(sqlClause, true, g.all.back(3))
 	default:
-		g.note(false, g.all.back(3))
+		g.note(sqlClause, false, g.all.back(3))
 	}
 }
 
@@ -298,8 +301,8 @@ func (g *grammar) ended() {
 	last := g.all.back(k)
 	switch {
 	case last.kind == tokenQuote:
-		g.note(g.words <= 2 && g.quotes == 1, last)
+		g.note(sqlComment, g.words <= 2 && g.quotes == 1, last)
 	case last.kind == tokenNumber && conditional(g.all.back(k+1)):
-		g.note(g.words <= 4, g.all.back(k+1))
+		g.note(sqlTautology, g.words <= 4, g.all.back(k+1))
 	}
 }
