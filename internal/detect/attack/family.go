@@ -29,6 +29,8 @@ var families = [...]*family{
 	&lookupFamily,
 	&prototypeFamily,
 	&lfiFamily,
+	&wrapperFamily,
+	&ssrfFamily,
 }
 
 // probe is one value as a family sees it.
