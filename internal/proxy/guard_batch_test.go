@@ -59,7 +59,7 @@ func TestBatches(t *testing.T) {
 		{"drop in a group", "", records(g1, h1, g2), proxy.Quarantine, records(h1, g2), "g1"},
 		{"fail without ids", "events: {refuse: {sqs: fail}}", records(strings.Replace(a, "messageId", "x", 1), b), proxy.Refuse, "", ""},
 		{"error", "events: {refuse: {sqs: error}}", records(a, b), proxy.Refuse, "", ""},
-		{"an exception", "events: {exceptions: [{rule: sqli.libinjection, path: 'Records[1].body', reason: r}]}", records(a, b, c, b), proxy.Quarantine, records(a, b, c), "b"},
+		{"an exception", "events: {exceptions: [{rule: sqli.union, path: 'Records[1].body', reason: r}]}", records(a, b, c, b), proxy.Quarantine, records(a, b, c), "b"},
 	}
 	for _, mode := range []string{"enforce", "monitor"} {
 		for _, tt := range tests {

@@ -1,6 +1,10 @@
 package attack
 
-import "gatehouse/internal/detect"
+import (
+	"bytes"
+
+	"gatehouse/internal/detect"
+)
 
 // Places in sqlRules.
 const (
@@ -53,7 +57,15 @@ func sqlApplies(c class) bool {
 }
 
 func matchSQLTail(in *inspection, p *probe) (r *rule, at int) {
-	rule, at, work := judgeTails(p.value)
+	rule, at, work := judgeTails(p.value, false)
+	if (rule < 0 || rule >= sqlWeak) && plusBlank(p) {
+		// + is a blank that nobody undid
+		more := 0
+		if plus, where, n := judgeTails(p.value, true); plus >= 0 && plus < sqlWeak {
+			rule, at, more = plus, where, n
+		}
+		work += more
+	}
 	if !in.spend(work) {
 		return nil, 0
 	}
@@ -68,6 +80,16 @@ func matchSQLTail(in *inspection, p *probe) (r *rule, at int) {
 		return nil, 0
 	}
 	return &sqlRules[rule], at
+}
+
+// plusBlank reports whether + may stand for a blank in a value: there is no other
+// blank, and + stands in front of a letter.
+func plusBlank(p *probe) bool {
+	if p.class&blank != 0 || p.class&slash == 0 {
+		return false
+	}
+	n := bytes.IndexByte(p.value, '+')
+	return n >= 0 && n+1 < len(p.value) && classOf[p.value[n+1]]&letter != 0
 }
 
 // comparison returns the part of the value round comparisons whose two sides look
@@ -113,7 +135,7 @@ var sqlPhrases = family{tokens: sqlTokens, match: matchSQLPhrases}
 
 // sqlTokens are what the phrases have that are no conditions.
 var sqlTokens = []string{
-	"select", "union", "order by", "waitfor", "outfile", "dumpfile", "sleep", "benchmark", "randomblob",
+	"select", "union", "order by", "recursive", "waitfor", "outfile", "dumpfile", "sleep", "benchmark", "randomblob",
 	"procedure", "declare", "iif(", "dbms_", "utl_", "xp_",
 	"extractvalue", "updatexml", "drop table", "delete from", "insert into",
 }

@@ -52,19 +52,41 @@ func (p *sqlTail) role(t *token) bool {
 	switch roleOf(word) {
 	case roleInfix:
 		return true
+	case roleCompare:
+		p.compare()
+		return p.lexer.next().word == kwTo
 	case roleSuffix:
 		p.want = false
 		return true
 	case roleAlias:
 		p.want = false
 		next := p.lexer.next()
-		return next.kind == tokenWord || next.kind == tokenQuote && p.text(&next)
+		if next.kind == tokenWord {
+			p.size()
+			return true
+		}
+		return next.kind == tokenQuote && p.text(&next)
 	}
 	p.want = false
 	if p.last.kind == tokenWord && p.selects > 0 && t.isName() {
 		return p.before == tokenWord || p.before == tokenComma // an alias of a table
 	}
 	return false
+}
+
+// size skips the size of a type: VARCHAR(40), DECIMAL(8,2).
+func (p *sqlTail) size() {
+	l := p.lexer
+	if l.at(0) != '(' {
+		return
+	}
+	l.pos++
+	for classOf[l.at(0)]&digit != 0 || l.at(0) == ',' || l.at(0) == ' ' {
+		l.pos++
+	}
+	if l.at(0) == ')' {
+		p.lexer.pos = l.pos + 1
+	}
 }
 
 // statement reads what stands behind a semicolon. It reports false where that is
@@ -103,6 +125,10 @@ func (p *sqlTail) commands(t *token) bool {
 		return isProcedure(l.value[second.start:second.end]) || third.kind == tokenDot && l.at(0) == '.'
 	case kwDeclare, kwWaitfor:
 		return p.statesNext(*t)
+	case kwStatement: // CREATE USER x IDENTIFIED BY
+		l.next()
+		fourth := l.next()
+		return second.word == kwObject && bytes.EqualFold(l.value[fourth.start:fourth.end], []byte("IDENTIFIED"))
 	}
 	return false
 }
@@ -141,7 +167,8 @@ func beginsStatement(value []byte, first, second, third *token) bool {
 		return second.kind == tokenAt
 	case kwBegin:
 		return second.kind == tokenComment || second.kind == tokenEnd || second.kind == tokenSemi ||
-			second.word == kwPackage || second.word == kwExec || second.word == kwDeclare || second.word == kwBegin
+			second.word == kwPackage || second.word == kwExec || second.word == kwDeclare || second.word == kwBegin ||
+			second.word == kwIf && third.kind == tokenOpen
 	case kwIf, kwSleep, kwTime, kwPackage:
 		return tight || second.kind == tokenDot && first.word == kwPackage || bytes.EqualFold(text(second), []byte("EXISTS")) && third.kind == tokenOpen
 	case kwExec:
@@ -157,7 +184,7 @@ func beginsStatement(value []byte, first, second, third *token) bool {
 	case kwPragma:
 		return second.kind == tokenWord && (third.kind == tokenCompare || third.kind == tokenOpen || third.kind == tokenDot)
 	case notKeyword, kwSet:
-		return administers(text(first), second, third)
+		return administers(text(first), text(third), second, third)
 	}
 	return false
 }
@@ -169,7 +196,7 @@ func isProcedure(name []byte) bool {
 
 // administers reports whether verb begins one of the statements that administer a
 // database.
-func administers(verb []byte, second, third *token) bool {
+func administers(verb, object []byte, second, third *token) bool {
 	var buf [8]byte
 	if len(verb) > len(buf) {
 		return false
@@ -181,6 +208,8 @@ func administers(verb []byte, second, third *token) bool {
 	switch string(buf[:len(verb)]) {
 	case "GRANT", "REVOKE":
 		return second.kind == tokenWord && (third.word == kwTo || third.word == kwFrom)
+	case "HANDLER":
+		return bytes.EqualFold(object, []byte("OPEN")) || bytes.EqualFold(object, []byte("READ"))
 	case "USE", "DESC", "DESCRIBE", "SHOW":
 		return second.kind == tokenWord && ended
 	case "PRINT", "SET":
@@ -197,11 +226,12 @@ func administers(verb []byte, second, third *token) bool {
 type role uint8
 
 const (
-	roleNone   role = iota
-	rolePrefix      // an operand follows it: BINARY x
-	roleInfix       // between two operands: a JOIN b
-	roleSuffix      // behind an operand: CASE … END
-	roleAlias       // a name follows: x AS y
+	roleNone    role = iota
+	rolePrefix       // an operand follows it: BINARY x
+	roleInfix        // between two operands: a JOIN b
+	roleSuffix       // behind an operand: CASE … END
+	roleAlias        // a name follows: x AS y
+	roleCompare      // SIMILAR TO
 )
 
 // roleOf returns the role of word, in any case.
@@ -219,12 +249,14 @@ func roleOf(word []byte) role {
 	switch string(buf[:len(word)]) {
 	case "BINARY", "EXISTS", "ANY", "SOME", "INTERVAL", "PRIOR", "ROW", "STRAIGHT_JOIN", "SQL_CALC_FOUND_ROWS", "ANALYSE", "OUTFILE", "DUMPFILE":
 		return rolePrefix
-	case "JOIN", "CROSS", "NATURAL", "INNER", "ON", "USING", "THEN", "ELSE", "ESCAPE", "FOR", "MATCH", "SIMILAR", "SEPARATOR", "OVERLAPS":
+	case "JOIN", "CROSS", "NATURAL", "INNER", "ON", "USING", "THEN", "ELSE", "ESCAPE", "FOR", "MATCH", "SEPARATOR", "OVERLAPS":
 		return roleInfix
 	case "END", "ASC", "DESC", "SOUNDS", "NULLS", "ISNULL", "NOTNULL", "ROLLUP", "WITH", "MODE", "ROWNUM":
 		return roleSuffix
 	case "AS", "COLLATE":
 		return roleAlias
+	case "SIMILAR":
+		return roleCompare
 	}
 	return roleNone
 }

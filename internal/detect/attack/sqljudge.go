@@ -6,9 +6,9 @@ import "bytes"
 const sqlQuotes = "'\"`]"
 
 // judgeTails reads value in every context, and returns the first rule that its
-// tail breaks, -1 for none, where the tail begins, and how many bytes it read. A
+// tail breaks, -1 for none, where the tail begins, and how many bytes it read. With plus set + is a blank. A
 // weak rule counts where no other does.
-func judgeTails(value []byte) (rule, at, work int) {
+func judgeTails(value []byte, plus bool) (rule, at, work int) {
 	var p sqlTail
 	suspected, where := -1, 0
 	for i := range len(sqlQuotes) {
@@ -16,7 +16,7 @@ func judgeTails(value []byte) (rule, at, work int) {
 		if n < 0 {
 			continue
 		}
-		is := readTail(value, n, sqlQuotes[i], &p)
+		is := readTail(value, n, sqlQuotes[i], plus, &p)
 		work += p.lexer.pos - n
 		if !is {
 			continue
@@ -29,7 +29,7 @@ func judgeTails(value []byte) (rule, at, work int) {
 			suspected, where = rule, n
 		}
 	}
-	is := readTail(value, 0, 0, &p)
+	is := readTail(value, 0, 0, plus, &p)
 	work += p.lexer.pos
 	if is {
 		rule = p.outOfNumber()
@@ -185,7 +185,7 @@ func (p *sqlTail) outOfNumber() int {
 // bySelect judges a query without more.
 func (p *sqlTail) bySelect(cut bool) int {
 	switch {
-	case p.start.kind == tokenOpen && cut:
+	case cut && (p.start.kind == tokenOpen || p.rest == 0):
 		return sqlSubquery
 	case p.catalog || p.system > 0:
 		return sqlCatalogue

@@ -38,6 +38,7 @@ type token struct {
 type sqlLexer struct {
 	value []byte
 	pos   int
+	plus  bool // + is a blank
 }
 
 // next returns the next token; tokenEnd at the end.
@@ -71,7 +72,7 @@ func (l *sqlLexer) blank() bool {
 	for l.pos < len(l.value) {
 		c := l.value[l.pos]
 		switch {
-		case classOf[c]&(blank|control) != 0:
+		case classOf[c]&(blank|control) != 0 || c == '+' && l.plus:
 			l.pos++
 		case c == '/' && l.at(1) == '*':
 			if !l.block() {

@@ -251,6 +251,11 @@ func (g *grammar) phrased() {
 		g.note(sqlUnion, true, before)
 	case t.kind == tokenWord && t.word != kwObject && before.word == kwObject && g.unions(2):
 		g.note(sqlUnion, true, before)
+	case t.word == kwRecursive && bytes.EqualFold(g.text(before), []byte("WITH")) && g.all.back(2).kind == tokenOpen:
+		switch g.all.back(3).kind {
+		case tokenCompare, tokenLogic, tokenOperator, tokenOpen, tokenComma:
+			g.note(sqlSubquery, true, before)
+		}
 	case t.word == kwClause && before.word == kwCase:
 		g.note(sqlSubquery, false, before)
 	case t.kind == tokenWord && before.kind == tokenAt && !t.spaced && g.value[before.start] == '@' && before.end-before.start == 2:

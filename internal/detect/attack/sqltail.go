@@ -63,8 +63,8 @@ type condition struct {
 
 // readTail reads value from at on, in the quotes given; 0 for none. It reports
 // whether that is the tail of an expression.
-func readTail(value []byte, at int, quote byte, p *sqlTail) bool {
-	*p = sqlTail{lexer: sqlLexer{value: value, pos: at}, quote: quote}
+func readTail(value []byte, at int, quote byte, plus bool, p *sqlTail) bool {
+	*p = sqlTail{lexer: sqlLexer{value: value, pos: at, plus: plus}, quote: quote}
 	p.at = at
 	if quote != 0 {
 		p.lexer.pos++
@@ -100,7 +100,7 @@ func (p *sqlTail) read() bool {
 		if !ok {
 			// what comes then may be anything
 			p.condition()
-			return p.logic > 0 && p.constant && (p.quote != 0 || p.closes > 0)
+			return p.logic > 0 && p.constant && (p.quote != 0 || p.closes+p.system > 0)
 		}
 		if p.stacked || p.reopened {
 			p.condition()
@@ -121,7 +121,7 @@ func (p *sqlTail) begins() bool {
 		p.want = false
 	case tokenWord:
 		switch t.word {
-		case kwUnion, kwClause, kwOrder, kwLimit, kwInto, kwProcedure, kwWaitfor, kwDeclare, kwExec:
+		case kwUnion, kwClause, kwOrder, kwLimit, kwInto, kwProcedure, kwWaitfor, kwDeclare, kwExec, kwStatement:
 			p.want = false
 		}
 		p.want = p.want && roleOf(l.value[t.start:t.end]) != roleAlias
@@ -143,7 +143,7 @@ func (p *sqlTail) ends(t *token) {
 // #2 is a number, and what has a quote in it goes on.
 func cutOff(value []byte, t *token) int {
 	rest := value[t.end:]
-	if len(rest) > maxRest || bytes.ContainsAny(rest, "'\"`") ||
+	if len(rest) > maxRest || bytes.ContainsAny(rest, "'\"`") && classesOf(rest)&(letter|digit) != 0 ||
 		value[t.start] == '#' && len(rest) > 0 && classOf[rest[0]]&(letter|digit) != 0 {
 		return maxRest + 1
 	}
@@ -331,7 +331,7 @@ func (p *sqlTail) name(t *token) bool {
 	switch {
 	case is:
 		p.known++
-	case t.word == kwSchema:
+	case t.word == kwSchema || parts > 1 && t.end-t.start <= 5 && systemSchema(l.value[t.start:t.end]):
 		p.catalog = true
 	default:
 		p.names++
@@ -339,6 +339,25 @@ func (p *sqlTail) name(t *token) bool {
 	}
 	t.end = l.pos
 	return true
+}
+
+// systemSchema reports whether name is a schema in which a database keeps what it
+// knows of itself.
+func systemSchema(name []byte) bool {
+	return bytes.EqualFold(name, []byte("sys")) || bytes.EqualFold(name, []byte("mysql"))
+}
+
+// readsFile reports whether name is a function that reads a file or loads code.
+func readsFile(name []byte) bool {
+	switch len(name) {
+	case len("LOAD_FILE"):
+		return bytes.EqualFold(name, []byte("LOAD_FILE"))
+	case len("LOAD_EXTENSION"):
+		return bytes.EqualFold(name, []byte("LOAD_EXTENSION"))
+	case len("PG_READ_FILE"):
+		return bytes.EqualFold(name, []byte("PG_READ_FILE"))
+	}
+	return false
 }
 
 // opensNext reports whether a parenthesis comes next, behind blanks.
@@ -361,6 +380,7 @@ func (p *sqlTail) called(t *token, known bool) {
 	case kwIf:
 		p.branches++
 	}
+	p.harmful = p.harmful || readsFile(p.lexer.value[t.start:t.end])
 }
 
 // operator takes a token where an operator is due.
@@ -382,7 +402,7 @@ func (p *sqlTail) operator(t *token) bool {
 		}
 	case tokenCompare:
 		p.compare()
-		p.worded = p.worded || t.word != notKeyword
+		p.worded = p.worded || t.word != notKeyword && t.end-t.start < 5 && p.last.word != kwNot // no RLIKE, no NOT IN
 	case tokenOperator:
 		if c == '-' {
 			p.minus++
@@ -401,6 +421,7 @@ func (p *sqlTail) operator(t *token) bool {
 		case c == ':' && p.lexer.at(0) == ':': // 1::int
 			p.lexer.pos++
 			p.lexer.word()
+			p.size()
 			return true
 		case c == '<' || c == '>':
 			p.signs++

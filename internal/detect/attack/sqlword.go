@@ -48,6 +48,7 @@ const (
 	kwProcedure //
 	kwAnalyse   //
 	kwLimit     // LIMIT OFFSET TOP
+	kwRecursive // WITH RECURSIVE
 )
 
 // kind is what the lexer makes of a word with that role.
@@ -168,6 +169,8 @@ func keywordOf(word []byte) keyword {
 		return kwProcedure
 	case "ANALYSE":
 		return kwAnalyse
+	case "RECURSIVE":
+		return kwRecursive
 	case "LIMIT", "OFFSET", "TOP":
 		return kwLimit
 	}

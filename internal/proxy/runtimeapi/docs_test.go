@@ -148,14 +148,14 @@ func answerTo(t *testing.T, source string, form detect.Form) string {
 	for _, r := range f.records {
 		if r.Category != "" {
 			text = strings.ReplaceAll(text, r.ID, "01JQ…")
-			text = strings.ReplaceAll(text, r.SignatureID, "sqli.libinjection")
+			text = strings.ReplaceAll(text, r.SignatureID, "sqli.union")
 		}
 	}
 	if kind == "error" && errorType != "Function.GatehouseRefused" {
 		t.Errorf("%s, %s: error type %q", source, form, errorType)
 	}
 	switch {
-	case text == `{"errorMessage":"refused by gatehouse: sqli.libinjection (incident 01JQ…)","errorType":"Gatehouse.Refused","stackTrace":[]}`:
+	case text == `{"errorMessage":"refused by gatehouse: sqli.union (incident 01JQ…)","errorType":"Gatehouse.Refused","stackTrace":[]}`:
 		return "the error"
 	case kind == "error":
 		return "an error: `" + text + "`"

@@ -9,7 +9,7 @@ import (
 // docs/refusals.md shows.
 func TestRefusalByShape(t *testing.T) {
 	const (
-		refused = `error Function.GatehouseRefused {"errorMessage":"refused by gatehouse: sqli.libinjection (incident ID)","errorType":"Gatehouse.Refused","stackTrace":[]}`
+		refused = `error Function.GatehouseRefused {"errorMessage":"refused by gatehouse: sqli.union (incident ID)","errorType":"Gatehouse.Refused","stackTrace":[]}`
 		policy  = `response  {"context":{"incident":"ID"},"policyDocument":{"Statement":[{"Action":"execute-api:Invoke","Effect":"Deny","Resource":"*"}],"Version":"2012-10-17"},"principalId":"gatehouse"}`
 	)
 	lists := func(event string) string { return strings.Replace(event, `"headers"`, `"multiValueHeaders"`, 1) }
@@ -45,7 +45,7 @@ func TestRefusalByShape(t *testing.T) {
 				t.Fatalf("the function got %.200s", body)
 			}
 			got := strings.ReplaceAll(f.lambda.answers[0], f.records[0].ID, "ID")
-			got = strings.ReplaceAll(got, f.records[0].SignatureID, "sqli.libinjection")
+			got = strings.ReplaceAll(got, f.records[0].SignatureID, "sqli.union")
 			if got != tt.want {
 				t.Errorf("lambda was told\n%s\nwant\n%s", got, tt.want)
 			}
