@@ -69,43 +69,38 @@ func (b Batch) Parts(event []byte) []Part {
 	return parts
 }
 
-// Cut returns event without parts, which are some of its records in the event's
-// order. All other bytes stay as they are: each record that goes takes the comma
-// next to it along, and the blanks up to the one behind it.
-func (b Batch) Cut(event []byte, parts []Part) []byte {
-	gone := make(map[int]bool, len(parts)) // by offset
-	for i := range parts {
-		gone[parts[i].Start] = true
-	}
-	all := b.Parts(event)
+// Cut returns event without those of its records, all of them in parts, that are
+// gone. All other bytes stay as they are; a record that goes takes a comma next to
+// it along, and the blanks round that.
+func Cut(event []byte, parts []Part, gone []bool) []byte {
 	out := make([]byte, 0, len(event))
 	at := 0 // what is before it is written, or gone
-	for i := 0; i < len(all); {
-		end := i + 1
-		for end < len(all) && all[end].List == all[i].List {
-			end++
+	for len(parts) > 0 {
+		n := 1
+		for n < len(parts) && parts[n].List == parts[0].List {
+			n++
 		}
-		out, at = cutList(out, event, at, all[i:end], gone)
-		i = end
+		out = append(out, event[at:parts[0].Start]...)
+		out, at = appendKept(out, event, parts[:n], gone), parts[n-1].End
+		parts, gone = parts[n:], gone[n:]
 	}
 	return append(out, event[at:]...)
 }
 
-// cutList appends to out the event from at to behind the last of list, without
-// what is gone.
-func cutList(out, event []byte, at int, list []Part, gone map[int]bool) ([]byte, int) {
-	out = append(out, event[at:list[0].Start]...)
+// appendKept appends those of a list's records that are not gone, and what stands
+// in front of each but the first.
+func appendKept(out, event []byte, list []Part, gone []bool) []byte {
 	kept := false
 	for i, p := range list {
-		if gone[p.Start] {
+		if gone[i] {
 			continue
 		}
-		if kept { // the comma in front of it, as it stands there
+		if kept {
 			out = append(out, event[list[i-1].End:p.Start]...)
 		}
 		out, kept = append(out, event[p.Start:p.End]...), true
 	}
-	return out, list[len(list)-1].End
+	return out
 }
 
 // text returns the string at path in the object value; "" where there is none.

@@ -2,25 +2,22 @@ package proxy
 
 import (
 	"slices"
+	"strings"
 
 	"gatehouse/internal/detect"
 	"gatehouse/internal/policy"
 )
 
-// maxRounds bounds how often the rest of one batch is inspected.
+// maxRounds bounds how often what is left of one event is inspected.
 const maxRounds = 32
 
-// batch is the judgement of one batch.
-type batch struct {
-	all []detect.Part
-	bad []bool // by record: something was found in it
-}
-
-// judged says what an inspection found, after the policy's exceptions.
+// judged says what the inspections of one event found, after the policy's
+// exceptions.
 type judged struct {
 	found    []detect.Finding
 	excepted []string
 	taken    []detect.Part // records to take out of the batch
+	rest     []byte        // the event without them
 	all      bool          // these are all
 	whole    bool          // a batch that must be refused as a whole
 }
@@ -35,107 +32,170 @@ type inspected struct {
 	result *detect.Result
 }
 
-// inspect judges an event. Where its source sends batches and their records are
-// refused one by one, what is left is inspected again without those in which
-// something was found, until nothing is: the engine stops looking once it has
-// found enough, and a record must not hide behind another.
+func (in *inspected) batched() bool { return in.form == detect.FormDrop || in.form == detect.FormFail }
+
+// inspect judges an event. The engine stops looking once it has found enough.
+// Nothing may hide behind what does not have the event refused: a value that an
+// exception covers, or a record that is taken out of its batch. So what is left
+// without those is inspected again, until nothing more is found.
 func (g *Guard) inspect(in *inspected) judged {
 	var j judged
-	in.engine.Inspect(in.o.Event, in.source, in.result, in.o.Stop)
-	j.found, j.excepted = g.excepted(in.policy, in.source, in.result.Findings)
-	if firstStrong(j.found) == nil || in.form != detect.FormDrop && in.form != detect.FormFail {
-		return j
-	}
-	b := batch{all: in.source.Batch.Parts(in.o.Event)}
-	b.bad = make([]bool, len(b.all))
-	left, seen := in.o.Event, j.found
-	for round := 0; b.mark(seen); round++ {
+	b := batch{left: in.o.Event}
+	found, passed := g.look(in, b.left, &j)
+	for round := 0; ; round++ {
+		if in.batched() && b.all == nil && firstStrong(found) != nil {
+			b.all = in.source.Batch.Parts(in.o.Event)
+			b.bad = make([]bool, len(b.all))
+		}
+		if more := b.take(found) + b.pass(passed); more == 0 || !in.batched() && firstStrong(j.found) != nil {
+			break
+		}
 		if round == maxRounds {
-			j.whole = true // fail-closed: what is left was not inspected to its end
+			j.whole, in.result.Exhausted = true, true // what is left was not inspected to its end
 			return j
 		}
-		left = b.blank(left)
-		seen = g.again(in, left, &j)
+		found, passed = g.look(in, b.left, &j)
 	}
-	j.whole = !b.holds(j.found)
-	if in.form == detect.FormFail {
-		j.whole = j.whole || !b.named()
-		b.follow()
+	if in.batched() && firstStrong(j.found) != nil {
+		b.decide(in, &j)
 	}
-	j.taken = b.taken()
-	j.all = len(j.taken) == len(b.all)
 	return j
 }
 
-// again inspects what is left of a batch and adds what it finds to j and to the
-// whole inspection's result, of which it is the last word.
-func (g *Guard) again(in *inspected, left []byte, j *judged) []detect.Finding {
-	more := results.Get().(*detect.Result)
-	defer results.Put(more)
-	more.Reset()
-	in.engine.Inspect(left, in.source, more, in.o.Stop)
-	found, excepted := g.excepted(in.policy, in.source, more.Findings)
-	res := in.result
-	for _, f := range found {
-		same := func(old detect.Finding) bool { return old.Path == f.Path && old.RuleID == f.RuleID }
-		if !slices.ContainsFunc(j.found, same) {
-			j.found = append(j.found, f)
-			res.Findings = append(res.Findings, f)
-		}
-	}
+// look inspects what is left of an event, and adds what it says to j and to the
+// result of all inspections. It returns what was found now, and which of it an
+// exception covers.
+func (g *Guard) look(in *inspected, left []byte, j *judged) (found, passed []detect.Finding) {
+	now := results.Get().(*detect.Result)
+	defer results.Put(now)
+	now.Reset()
+	in.engine.Inspect(left, in.source, now, in.o.Stop)
+	found, passed, excepted := g.excepted(in.policy, in.source, now.Findings)
 	for _, e := range excepted {
 		if !slices.Contains(j.excepted, e) {
 			j.excepted = append(j.excepted, e)
 		}
 	}
-	res.Work += more.Work
-	res.Exhausted = more.Exhausted
-	res.Gaps = append(res.Gaps[:0], more.Gaps...)
-	return found
+	j.found = addNew(j.found, found)
+	all := in.result
+	all.Findings = addNew(all.Findings, now.Findings)
+	all.Strings, all.Work = max(all.Strings, now.Strings), all.Work+now.Work
+	all.Exhausted, all.Gaps = now.Exhausted, append(all.Gaps[:0], now.Gaps...) // the last word
+	return found, passed
 }
 
-// record returns which record f lies in; -1: in none.
-func (b *batch) record(f *detect.Finding) int { return recordOf(b.all, f) }
-
-func recordOf(parts []detect.Part, f *detect.Finding) int {
-	return slices.IndexFunc(parts, func(p detect.Part) bool { return p.Start <= f.Start && f.End <= p.End && f.End > f.Start })
-}
-
-// mark notes the records in which something strong was found. It reports whether
-// there was another one.
-func (b *batch) mark(found []detect.Finding) (another bool) {
-	for i := range found {
-		if n := b.record(&found[i]); !found[i].Weak && n >= 0 && !b.bad[n] {
-			b.bad[n], another = true, true
+// addNew appends to all what it does not hold yet.
+func addNew(all, more []detect.Finding) []detect.Finding {
+	if len(all) == 0 {
+		return append(all, more...)
+	}
+	type place struct{ path, rule string }
+	known := make(map[place]bool, len(all)+len(more))
+	for _, f := range all {
+		known[place{f.Path, f.RuleID}] = true
+	}
+	for _, f := range more {
+		if p := (place{f.Path, f.RuleID}); !known[p] {
+			known[p] = true
+			all = append(all, f)
 		}
 	}
-	return another
+	return all
+}
+
+// batch is an event of which parts are put aside, and the records of it where it
+// is a batch.
+type batch struct {
+	left   []byte // the event, with blanks in the place of what was put aside
+	copied bool
+	all    []detect.Part
+	bad    []bool // by record
+}
+
+// put writes text and blanks over left[start:end], so that all else keeps its
+// offset and its path.
+func (b *batch) put(start, end int, text string) {
+	if !b.copied {
+		b.left, b.copied = slices.Clone(b.left), true
+	}
+	for i := start + copy(b.left[start:end], text); i < end; i++ {
+		b.left[i] = ' '
+	}
+}
+
+// take puts the records aside in which something strong was found, and returns how
+// many more they are.
+func (b *batch) take(found []detect.Finding) (more int) {
+	for i := range found {
+		n := recordOf(b.all, &found[i])
+		if found[i].Weak || n < 0 || b.bad[n] {
+			continue
+		}
+		b.bad[n] = true
+		more++
+		b.put(b.all[n].Start, b.all[n].End, "0")
+	}
+	return more
+}
+
+// pass puts the values aside that an exception covers, and returns how many more
+// they are. A key stays: the paths below it begin with it.
+func (b *batch) pass(passed []detect.Finding) (more int) {
+	for i := range passed {
+		f := &passed[i]
+		value := b.left[f.Start:f.End]
+		if f.Weak || len(value) < 2 || value[0] != '"' || strings.HasPrefix(strings.TrimLeft(string(b.left[f.End:min(len(b.left), f.End+16)]), " \t\r\n"), ":") {
+			continue
+		}
+		if string(value[:2]) != `""` {
+			b.put(f.Start, f.End, `""`)
+			more++
+		}
+	}
+	return more
+}
+
+// recordOf returns which of parts, which are in the event's order, f lies in; -1:
+// in none.
+func recordOf(parts []detect.Part, f *detect.Finding) int {
+	i, _ := slices.BinarySearchFunc(parts, f.Start, func(p detect.Part, at int) int {
+		if p.End <= at {
+			return -1
+		}
+		return 1
+	})
+	if i == len(parts) || f.Start < parts[i].Start || f.End > parts[i].End || f.End <= f.Start {
+		return -1
+	}
+	return i
+}
+
+// decide says what becomes of a batch in which something strong was found.
+func (b *batch) decide(in *inspected, j *judged) {
+	j.whole = !b.holds(j.found)
+	if in.form == detect.FormFail {
+		j.whole = j.whole || !b.named()
+		b.follow()
+	}
+	for i, p := range b.all {
+		if b.bad[i] {
+			j.taken = append(j.taken, p)
+		}
+	}
+	j.all = len(j.taken) == len(b.all)
+	if !j.whole && !j.all {
+		j.rest = detect.Cut(in.o.Event, b.all, b.bad)
+	}
 }
 
 // holds reports whether everything strong lies in a record.
 func (b *batch) holds(found []detect.Finding) bool {
 	for i := range found {
-		if !found[i].Weak && b.record(&found[i]) < 0 {
+		if !found[i].Weak && recordOf(b.all, &found[i]) < 0 {
 			return false
 		}
 	}
 	return true
-}
-
-// blank returns event with a 0 in the place of each bad record, so that all else
-// keeps its offset and its path.
-func (b *batch) blank(event []byte) []byte {
-	left := slices.Clone(event)
-	for i, p := range b.all {
-		if !b.bad[i] {
-			continue
-		}
-		left[p.Start] = '0'
-		for at := p.Start + 1; at < p.End; at++ {
-			left[at] = ' '
-		}
-	}
-	return left
 }
 
 // named reports whether each record has the id by which an answer can name it.
@@ -155,13 +215,4 @@ func (b *batch) follow() {
 			b.bad[i] = slices.Contains(held, p.Group)
 		}
 	}
-}
-
-func (b *batch) taken() (parts []detect.Part) {
-	for i, p := range b.all {
-		if b.bad[i] {
-			parts = append(parts, p)
-		}
-	}
-	return parts
 }

@@ -130,6 +130,35 @@ func TestEvidenceOfALongBatch(t *testing.T) {
 	}
 }
 
+// An exception covers what it names and hides nothing else, though the engine
+// stops at what it finds first.
+func TestNothingHidesBehindAnException(t *testing.T) {
+	const excepted = "mode: enforce\nevents: {exceptions: [{rule: " + sqlRule + ", path: 'Records[*].Sns.Message', reason: r}]}"
+	sns := func(message, subject string) string {
+		return `{"Records":[{"EventSource":"aws:sns","Sns":{"Message":"` + message + `","Subject":"` + subject + `"}}]}`
+	}
+	tests := []struct {
+		name, event string
+		action      proxy.Action
+		path        string
+	}{
+		{"covered", sns(injection, "fine"), proxy.Allow, ""},
+		{"covered, one deep", sns(twice(injection), "fine"), proxy.Allow, ""},
+		{"beside it", sns(injection, injection), proxy.Refuse, "Records[0].Sns.Subject"},
+		{"deep beside it", sns(injection, twice(injection)), proxy.Refuse, "Records[0].Sns.Subject"},
+		{"deep beside a thousand", `{"Records":[` + strings.Repeat(`{"Sns":{"Message":"`+injection+`"}},`, 1200) + sns(injection, twice(injection))[len(`{"Records":[`):], proxy.Refuse, "Records[1200].Sns.Subject"},
+	}
+	for _, tt := range tests {
+		v, all := judge(newEventGuard(t, excepted), tt.event)
+		if v.Action != tt.action || tt.path != "" && all[0].Path != tt.path {
+			t.Errorf("%s: %s, found at %q", tt.name, v.Action, all[0].Path)
+		}
+		if r := all[len(all)-1].Receipt; r.Exhausted {
+			t.Errorf("%s: receipt %+v", tt.name, r)
+		}
+	}
+}
+
 // What waits for an answer that only the function can give is delivered, and its
 // record says what would have been.
 func TestDelivered(t *testing.T) {

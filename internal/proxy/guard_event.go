@@ -34,7 +34,7 @@ func (g *Guard) event(o *detect.Observation) Verdict {
 	v := g.profiled(g.verdict(p, form, j, res))
 	v.Source, v.Findings = source, j.found
 	if v.Action == Quarantine {
-		v.Event = source.Batch.Cut(o.Event, v.Taken)
+		v.Event = j.rest
 	}
 	v.Receipt = receipt(o.Event, res)
 	if v.Action.Blocks() {
@@ -106,19 +106,22 @@ func gap(size int, reason string) *record.Receipt {
 }
 
 // excepted splits off the findings that an exception of the policy covers, and
-// returns those exceptions, each once. The rest is a copy, because the result goes
+// returns those exceptions, each once. Both are copies, because the result goes
 // back to its pool.
-func (g *Guard) excepted(p *policy.Policy, source *detect.Source, all []detect.Finding) (found []detect.Finding, excepted []string) {
+func (g *Guard) excepted(p *policy.Policy, source *detect.Source, all []detect.Finding) (found, passed []detect.Finding, excepted []string) {
 	now := g.now()
 	for _, f := range all {
 		e := p.Exception(f.RuleID, f.Path, source.Name, now)
 		if e == "" {
 			found = append(found, f)
-		} else if !slices.Contains(excepted, e) {
+			continue
+		}
+		passed = append(passed, f)
+		if !slices.Contains(excepted, e) {
 			excepted = append(excepted, e)
 		}
 	}
-	return found, excepted
+	return found, passed, excepted
 }
 
 // remember puts what is known of the event where records of its invocation find

@@ -29,7 +29,7 @@ func judge(g *fixture, event string) (proxy.Verdict, []*record.Record) {
 }
 
 // newEventGuard makes a guard with the engines that the layer has.
-func newEventGuard(t *testing.T, text string) *fixture {
+func newEventGuard(t testing.TB, text string) *fixture {
 	t.Helper()
 	g := newGuard(t, text)
 	g.Engine, g.Detect = new(attack.Engine), &attack.Engine{Profile: attack.Detect}

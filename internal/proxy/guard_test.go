@@ -18,7 +18,7 @@ type fixture struct {
 }
 
 // newGuard makes a guard with a policy; text "" is the default policy.
-func newGuard(t *testing.T, text string) *fixture {
+func newGuard(t testing.TB, text string) *fixture {
 	t.Helper()
 	p := policy.Default()
 	if text != "" {
