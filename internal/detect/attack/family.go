@@ -26,6 +26,7 @@ var families = [...]*family{
 	&sqlFamily,
 	&sqlPhrases,
 	&xssFamily,
+	&shellFamily,
 	&lookupFamily,
 	&prototypeFamily,
 	&lfiFamily,
@@ -95,12 +96,24 @@ func (in *inspection) ask(value []byte, c class) (o opinion) {
 		if r == nil {
 			continue
 		}
-		if o.rule == nil || r.score > o.rule.score {
-			o.rule, o.at = r, at
-		}
-		if o.score += r.score; o.score >= surely {
+		if o.add(r, at); o.score >= surely {
 			break
 		}
 	}
 	return o
+}
+
+// add takes r into the opinion. A weak rule speaks only where no other one does, and
+// adds to none: what may be refused is the same in both profiles.
+func (o *opinion) add(r *rule, at int) {
+	switch {
+	case o.rule != nil && r.weak:
+	case o.rule == nil || o.rule.weak:
+		*o = opinion{rule: r, at: at, score: r.score}
+	default:
+		if r.score > o.rule.score {
+			o.rule, o.at = r, at
+		}
+		o.score += r.score
+	}
 }

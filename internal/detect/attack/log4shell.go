@@ -188,13 +188,19 @@ func lookupValue(body []byte) []byte {
 // lookupRule says what is wrong with a lookup that is complete.
 func lookupRule(body []byte, inside bool) int {
 	kind, argument, ok := bytes.Cut(body, []byte(":"))
+	if !ok {
+		if string(kind) == "hostname" {
+			return lookupPlain
+		}
+		return -1
+	}
 	switch string(kind) {
 	case "lower", "upper":
 		if len(argument) > 0 && (len(argument) <= 2 || inside) {
 			return lookupNested
 		}
 	case "":
-		if ok && (bytes.HasPrefix(argument, []byte("-")) || bytes.Contains(argument, []byte(":-"))) && len(argument) > 1 {
+		if (bytes.HasPrefix(argument, []byte("-")) || bytes.Contains(argument, []byte(":-"))) && len(argument) > 1 {
 			return lookupNested
 		}
 	case "script":
@@ -218,11 +224,9 @@ func lookupRule(body []byte, inside bool) int {
 		if i := bytes.Index(argument, []byte(":-")); i >= 0 && len(argument)-i <= 4 {
 			return lookupNested
 		}
-		if ok && len(argument) > 0 {
+		if len(argument) > 0 {
 			return lookupPlain
 		}
-	case "hostname":
-		return lookupPlain
 	}
 	return -1
 }
