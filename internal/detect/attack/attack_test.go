@@ -57,13 +57,13 @@ func TestInspectFindsWhere(t *testing.T) {
 		{name: "base64 of a form", event: `{"isBase64Encoded":true,"body":"` + b64([]byte("a=b&q=1%27+OR+%271%27%3D%271")) + `"}`, rule: "sqli.tautology", path: "body.q", chain: "base64 form"},
 		{name: "base64 of JSON", event: `{"data":"` + b64([]byte(`{"q":"`+union+`"}`)) + `"}`, rule: "sqli.union", path: "data.q", chain: "base64 json"},
 		{name: "base64 of text", event: `{"data":"` + b64([]byte(union)) + `"}`, rule: "sqli.union", path: "data", chain: "base64"},
-		{name: "script", event: `{"c":"<img src=x onerror=alert(1)>"}`, rule: "xss.libinjection", path: "c"},
+		{name: "script", event: `{"c":"<img src=x onerror=alert(1)>"}`, rule: "xss.handler", path: "c"},
 		{name: "one string", event: `"` + union + `"`, rule: "sqli.union", path: ""},
 		{name: "no JSON", event: union, rule: "sqli.union", path: "", wantGap: "not-json", raw: union},
 		{name: "malformed", event: `{"a":"` + union + `",`, rule: "sqli.union", path: "a", wantGap: "malformed"},
 		{name: "no UTF-8", event: "{\"a\":\"\xff' OR '1'='1' --\"}", rule: "sqli.tautology", path: "a", wantGap: "not-utf8"},
 		{name: "behind 64 KB", event: `{"a":"` + strings.Repeat("All is well. ", 5000) + `' OR 4=4 -- "}`, rule: "sqli.tautology", path: "a"},
-		{name: "script behind 64 KB", event: `{"a":"` + strings.Repeat("All is well. ", 5000) + `<script>alert(1)</script>"}`, rule: "xss.libinjection", path: "a"},
+		{name: "script behind 64 KB", event: `{"a":"` + strings.Repeat("All is well. ", 5000) + `<script>alert(1)</script>"}`, rule: "xss.tag", path: "a"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,120 +1,101 @@
 package attack
 
-import (
-	"bytes"
+import "gatehouse/internal/detect"
 
-	"gatehouse/internal/detect"
+// Places in xssRules.
+const (
+	xssTag = iota
+	xssHandler
+	xssURI
+	xssStyle
+	xssBreakOut
+	xssHTML
 )
 
 var xssRules = []rule{
-	{id: "xss.libinjection", signature: "Cross-site scripting", category: "xss", severity: detect.High, score: sure},
+	xssTag:      {id: "xss.tag", signature: "Cross-site scripting by a tag", category: "xss", severity: detect.High, score: sure},
+	xssHandler:  {id: "xss.handler", signature: "Cross-site scripting by an event handler", category: "xss", severity: detect.High, score: sure},
+	xssURI:      {id: "xss.uri", signature: "Cross-site scripting by an address that is script", category: "xss", severity: detect.High, score: sure},
+	xssStyle:    {id: "xss.style", signature: "Cross-site scripting by a style", category: "xss", severity: detect.High, score: sure},
+	xssBreakOut: {id: "xss.break-out", signature: "Markup that leaves the attribute it stands in", category: "xss", severity: detect.Medium, score: refuseAt},
+	xssHTML:     {id: "xss.html", signature: "Markup", category: "xss", severity: detect.Low, score: suspect, weak: true},
 }
 
 var xssFamily = family{applies: xssApplies, rules: xssRules, match: matchXSS}
 
-// xssApplies leaves out values that cannot be script: it takes a tag, or an
+// xssApplies leaves out values that cannot be markup: it takes a tag, or an
 // attribute with its value.
 func xssApplies(c class) bool { return c&(angle|equals) != 0 }
 
-const (
-	// xssWindow is how much of a value is read round a sign of script, in bytes.
-	xssWindow = 8192
-	// xssBefore is how much of that stands before the sign.
-	xssBefore = 512
-)
+// markup is a value as a browser may read it, wherever in a page it is put.
+type markup struct {
+	b     []byte
+	found int // the heaviest rule that is broken, -1 for none
+	at    int
 
-// matchXSS reports whether value is script in some context of HTML. libinjection
-// reads what stands round the signs of it.
+	tag      int  // where the tag at hand begins: its <; -1 outside of tags
+	quoted   int  // where the quoted value of an attribute ends that was read last
+	document bool // the value is a page of its own
+}
+
+// matchXSS looks for markup that runs script. It reads the value once; at each < it
+// judges the tag, at each = the attribute before it.
 func matchXSS(in *inspection, p *probe) (r *rule, at int) {
-	value := p.span()
-	if !in.spend(len(value)) {
+	b := p.span()
+	if !in.spend(len(b)) {
 		return nil, 0
 	}
-	for from := 0; ; {
-		sign := xssSign(value, from)
-		if sign < 0 {
-			return nil, 0
+	m := markup{b: b, found: -1, tag: -1}
+	for i, c := range b {
+		switch c {
+		case '<':
+			m.opens(i)
+		case '>':
+			m.closes(i)
+		case '=':
+			m.attribute(i)
+		default:
+			continue
 		}
-		start := max(0, from, sign-xssBefore)
-		end := min(len(value), start+xssWindow)
-		if !in.spend(5 * (end - start)) { // in five contexts
-			return nil, 0
-		}
-		if isXSS(disarmed(value[start:end])) {
-			return &xssRules[0], p.from + sign
-		}
-		if end == len(value) {
-			return nil, 0
-		}
-		from = end - xssBefore
-	}
-}
-
-// xssSign returns where, from from on, a tag or an attribute that can run script
-// begins; -1 where none does.
-func xssSign(value []byte, from int) int {
-	for i := from; i < len(value); i++ {
-		n := bytes.IndexAny(value[i:], "<=")
-		if n < 0 {
-			return -1
-		}
-		i += n
-		if value[i] == '<' && i+1 < len(value) && opensTag(value[i+1]) {
-			return i
-		}
-		if value[i] == '=' && (i+1 == len(value) || value[i+1] != '=' && value[i+1] != '>') {
-			if name := attributeBefore(value[from:i]); name > 0 {
-				return i - name
-			}
-		}
-	}
-	return -1
-}
-
-// opensTag reports whether c behind < makes it a tag.
-func opensTag(c byte) bool {
-	return classOf[c]&letter != 0 || c == '!' || c == '/' || c == '?' || c == '%' || c == 0
-}
-
-// maxAttribute is how far back from = an attribute's name is looked for, in bytes.
-const maxAttribute = 48
-
-// attributeBefore returns how far from the end of b the name of an attribute that
-// can run script begins, 0 where there is none. Browsers allow blanks before =
-// and skip NUL bytes.
-func attributeBefore(b []byte) int {
-	var name [maxAttribute]byte
-	n := len(name)
-	i := len(b)
-	spaced := i > 0 && classOf[b[i-1]]&blank != 0
-	for i > 0 && classOf[b[i-1]]&(blank|control) != 0 && len(b)-i < maxAttribute {
-		i--
-	}
-	for ; i > 0 && n > 0; i-- {
-		c := classOf[b[i-1]]
-		if c&(letter|dash) == 0 && b[i-1] != ':' && b[i-1] != 0 {
+		if m.sure() {
 			break
 		}
-		if b[i-1] != 0 {
-			n--
-			name[n] = b[i-1] | 0x20
-		}
 	}
-	if !runsScript(name[n:], spaced) {
-		return 0
+	if m.found < 0 || xssRules[m.found].weak && !in.weak {
+		return nil, 0
 	}
-	return len(b) - i
+	return &xssRules[m.found], p.from + m.at
 }
 
-// runsScript reports whether an attribute called name can run script. With a blank
-// between name and = most of the names are those of variables in code.
-func runsScript(name []byte, spaced bool) bool {
-	switch string(name) {
-	case "href", "src", "action", "formaction":
-		return true
-	case "style", "background", "poster", "lowsrc", "dynsrc", "datasrc", "dataformatas", "attributename", "handler", "folder",
-		"filter", "by", "from", "to", "values":
-		return !spaced
+func (m *markup) sure() bool { return m.found >= 0 && xssRules[m.found].score >= sure }
+
+func (m *markup) report(rule, at int) {
+	if m.found < 0 || xssRules[rule].score > xssRules[m.found].score {
+		m.found, m.at = rule, at
 	}
-	return len(name) > 4 && (string(name[:2]) == "on" || string(name[:5]) == "xlink")
+}
+
+// closes leaves the tag at hand. A > that no tag opened, behind a quote, ends the tag
+// that the value was put in.
+func (m *markup) closes(i int) {
+	if m.tag < 0 && m.found < 0 && i > 0 && i+1 < len(m.b) && (m.b[i-1] == '"' || m.b[i-1] == '\'') && m.b[i+1] == '<' && m.unopened(i) {
+		m.report(xssBreakOut, i-1)
+	}
+	if i > m.quoted {
+		m.tag = -1
+	}
+}
+
+// unopened reports whether nothing before i, near the beginning of the value, opens a
+// tag, and the tag behind it is one.
+func (m *markup) unopened(i int) bool {
+	if i > maxTag || i+2 >= len(m.b) || classOf[m.b[i+2]]&letter == 0 && m.b[i+2] != '/' && m.b[i+2] != '!' {
+		return false
+	}
+	for _, c := range m.b[:i] {
+		if c == '<' {
+			return false
+		}
+	}
+	return true
 }

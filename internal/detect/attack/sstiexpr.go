@@ -1,0 +1,345 @@
+package attack
+
+import "bytes"
+
+// isPolyglot reports whether b begins with the marks of several template languages in
+// one: the string with which it is found out which of them is there.
+func isPolyglot(b []byte) bool {
+	for _, marks := range [...]string{"${{<%", "{{<%", "<%[%", "{{[[", "#{<%", "{{${", "${{#{"} {
+		if bytes.HasPrefix(b, []byte(marks)) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxLiteral is how long a literal of an expression is, in bytes, that is looked at.
+const maxLiteral = 32
+
+// computes reports whether the expression that begins b, with a mark of n bytes, is
+// made of literals alone: 7*7, 7*'7', "a".upper(). Where - and the like have another
+// meaning, dates and shell, they do not count.
+func computes(b []byte, n int) bool {
+	mark := b[:n]
+	rest := b[n:min(len(b), n+4*maxLiteral)]
+	switch {
+	case n == 1:
+		return false
+	case mark[0] == '$' && len(rest) > 0 && rest[0] == '{':
+		rest = rest[1:]
+		mark = b[1:3]
+	case mark[0] == '<':
+		rest = trimMark(rest)
+	case mark[1] == 's': // #set
+		_, rest, _ = bytes.Cut(rest, []byte("="))
+	case mark[0] == '{' && mark[1] == '{':
+		rest = bytes.TrimLeft(rest, "={")
+	}
+	n, quoted := literal(skipBlanks(rest))
+	if n == 0 {
+		return false
+	}
+	rest = skipBlanks(rest)[n:]
+	if quoted && isMethodOfLiteral(rest) {
+		return true
+	}
+	return isArithmetic(rest, mark, quoted)
+}
+
+// literal returns the length of the number or the quoted text that b begins with.
+func literal(b []byte) (n int, quoted bool) {
+	if len(b) > 0 && (b[0] == '\'' || b[0] == '"') {
+		end := bytes.IndexByte(b[1:min(len(b), maxLiteral)], b[0])
+		if end < 0 {
+			return 0, false
+		}
+		return end + 2, true
+	}
+	n = digits(b)
+	if n > 0 && n+1 < len(b) && b[n] == '.' {
+		if more := digits(b[n+1:]); more > 0 {
+			n += 1 + more
+		}
+	}
+	return n, false
+}
+
+// isArithmetic reports whether b, behind a literal, goes on with an operator and a
+// literal, and so on until the expression ends.
+func isArithmetic(b, mark []byte, quoted bool) bool {
+	hard, soft := 0, 0
+	for range 8 {
+		rest := skipBlanks(b)
+		spaced := len(rest) < len(b)
+		if ends(rest) {
+			return hard > 0 || soft == 1
+		}
+		op := 0
+		for op < len(rest) && op < 2 && bytes.IndexByte([]byte("*+-/%^~"), rest[op]) >= 0 {
+			op++
+		}
+		if op == 0 {
+			return false
+		}
+		b = skipBlanks(rest[op:])
+		n, q := literal(b)
+		if n == 0 {
+			return false
+		}
+		quoted = quoted || q
+		switch {
+		case rest[0] == '*', quoted && rest[0] != '-' && mark[0] != '$':
+			hard++
+		case rest[0] == '+' && (spaced || mark[0] != '$'):
+			hard++
+		case (spaced || mark[0] == '{' || mark[0] == '#') && mark[0] != '@' && (n == 1 || b[0] != '0'):
+			soft++
+		default:
+			return false
+		}
+		b = b[n:]
+	}
+	return false
+}
+
+// ends reports whether b begins with what ends an expression, or is at its end.
+func ends(b []byte) bool {
+	if len(b) == 0 {
+		return false
+	}
+	switch b[0] {
+	case '}', ')', '%', '>':
+		return true
+	}
+	return b[0] == '-' && len(b) > 1 && (b[1] == '%' || b[1] == '}')
+}
+
+// isMethodOfLiteral reports whether b, behind quoted text, calls a method of it with no
+// more than another literal: what that gives is known beforehand.
+func isMethodOfLiteral(b []byte) bool {
+	if len(b) < 2 || b[0] != '.' {
+		return false
+	}
+	n := wordLen(b[1:])
+	rest := b[1+n:]
+	if n == 0 || len(rest) == 0 || rest[0] != '(' {
+		return false
+	}
+	rest = skipBlanks(rest[1:])
+	n, _ = literal(rest)
+	rest = skipBlanks(rest[n:])
+	return len(rest) > 0 && rest[0] == ')'
+}
+
+// anywhere judges names of Python's and FreeMarker's internals, which are no words of
+// any text: chained they count outside of expressions, too.
+func (s *sstiScan) anywhere(w string, n int) int {
+	after := s.after(n)
+	switch w {
+	case "__mro__", "__subclasses__", "__globals__", "__builtins__":
+		if s.chained() && (s.before() == '.' || s.before() == '[') && len(after) > 0 && bytes.IndexByte([]byte(".[("), after[0]) >= 0 {
+			return sstiObject
+		}
+	case "new":
+		if s.before() == '?' && len(after) > 0 && after[0] == '(' {
+			return sstiCall
+		}
+	case "freemarker":
+		if hasPrefixFold(after, ".template.utility.") {
+			return sstiCall
+		}
+	}
+	return -1
+}
+
+// chained reports whether the name before the one that stands here is one of Python's
+// internals, of the same expression.
+func (s *sstiScan) chained() bool {
+	return len(s.last) > 4 && s.last[0] == '_' && s.last[1] == '_' && s.i-s.lastEnd <= 4
+}
+
+// inside judges a name within an expression.
+func (s *sstiScan) inside(w string, n int) int {
+	after := s.after(n)
+	switch w {
+	case "__mro__", "__subclasses__", "__globals__", "__builtins__", "__import__", "__base__", "__bases__", "__getattribute__", "__getitem__", "__code__", "__loader__", "__proto__",
+		"_templatereference__context", "smarty_internal_write_file":
+		return sstiObject
+	case "__class__":
+		return only(!hasPrefixFold(after, ".__name__"), sstiObject)
+	case "x5f": // __ in hexadecimal
+		return only(hasPrefixFold(after, "\\x5f"), sstiObject)
+	case "subclasses", "mro":
+		return only(calls(after) && s.before() == '.', sstiObject)
+	case "attr":
+		return only(calls(after) && s.behind('|'), sstiObject)
+	case "api":
+		return only(s.before() == '?', sstiObject)
+	case "_self":
+		return only(hasPrefixFold(after, ".env"), sstiObject)
+	case "config":
+		return only(s.before() != '.' && (hasPrefixFold(after, ".items(") || hasPrefixFold(after, ".iteritems(") || hasPrefixFold(after, ".from_") || hasPrefixFold(after, ".secret_key") || hasPrefixFold(after, "['secret_key")), sstiObject)
+	case "settings":
+		return only(hasPrefixFold(after, ".secret_key"), sstiObject)
+	case "signer":
+		return only(hasPrefixFold(after, ".key"), sstiObject)
+	case "smarty":
+		return only(s.before() == '$' && isSmartyInternal(after), sstiObject)
+	case "request":
+		return only(hasPrefixFold(after, ".application") || hasPrefixFold(after, ".environ"), sstiObject)
+	case "dump":
+		return only(calls(after) && s.first(), sstiObject)
+	case "constructor":
+		return s.constructor(after)
+	case "debug", "get_admin_log":
+		return only(s.b[s.begin+1] == '%' && s.first(), sstiObject)
+	case "self":
+		return only(s.first() && s.alone(after), sstiName)
+	}
+	return s.running(w, after)
+}
+
+// running judges a name that may be that of a function or a class that runs code.
+func (s *sstiScan) running(w string, after []byte) int {
+	switch w {
+	case "popen", "shell_exec", "passthru", "phpinfo", "proc_open", "pcntl_exec", "getruntime", "execsync", "spawnsync", "file_get_contents", "readfile",
+		"forname", "newinstance", "getenginebyname", "getprotectiondomain", "loadclass", "check_output", "getdeclaredmethod", "registerundefinedfiltercallback", "registerundefinedfunctioncallback":
+		return only(calls(after) || s.isFilter(), sstiCall)
+	case "processbuilder", "child_process", "mainmodule", "scriptenginemanager":
+		return sstiCall
+	case "system", "exec", "eval", "assert", "execute":
+		return only(callsWithText(after) || s.isFilter() || calls(after) && s.isOS(), sstiCall)
+	case "getclass":
+		return only(s.before() == '.' && calls(after), sstiCall)
+	case "subprocess":
+		return only(len(after) > 0 && after[0] == '.', sstiCall)
+	case "java", "javax":
+		return only(isJavaClass(after), sstiCall)
+	case "diagnostics":
+		return only(hasPrefixFold(after, ".process"), sstiCall)
+	case "import":
+		return only((s.b[s.begin+1] == '%') && s.first() && isPythonModule(after), sstiCall)
+	case "dir", "io", "file", "kernel":
+		return only(readsRubyFile(after), sstiCall)
+	case "php":
+		return only(s.b[s.begin] == '{' && s.i == s.begin+1 && len(after) > 0 && after[0] == '}', sstiCall)
+	}
+	return -1
+}
+
+// only is rule if ok, else none.
+func only(ok bool, rule int) int {
+	if ok {
+		return rule
+	}
+	return -1
+}
+
+// calls reports whether b, behind a name, begins the arguments of a call.
+func calls(b []byte) bool {
+	b = skipBlanks(b)
+	return len(b) > 0 && b[0] == '('
+}
+
+// callsWithText reports whether b, behind a name, begins a call with quoted text.
+func callsWithText(b []byte) bool {
+	b = skipBlanks(b)
+	if len(b) == 0 || b[0] != '(' {
+		return false
+	}
+	b = bytes.TrimLeft(skipBlanks(b[1:]), "\\(")
+	return len(b) > 0 && (b[0] == '\'' || b[0] == '"' || b[0] == '`')
+}
+
+// behind reports whether c stands before the name here, blanks apart.
+func (s *sstiScan) behind(c byte) bool {
+	for i := s.i - 1; i >= max(0, s.i-8); i-- {
+		if s.b[i] != ' ' {
+			return s.b[i] == c
+		}
+	}
+	return false
+}
+
+// first reports whether the name here is the first of its expression.
+func (s *sstiScan) first() bool { return s.lastEnd <= s.begin }
+
+// alone reports whether after, behind the first name of an expression, ends it.
+func (s *sstiScan) alone(after []byte) bool {
+	return s.b[s.begin] == '{' && ends(skipBlanks(after))
+}
+
+// isOS reports whether the name before is that of Python's module.
+func (s *sstiScan) isOS() bool { return string(s.last) == "os" && s.i-s.lastEnd == 1 }
+
+// isFilter reports whether the name here is quoted, as the argument of a filter that
+// calls it.
+func (s *sstiScan) isFilter() bool {
+	if q := s.before(); q != '\'' && q != '"' || s.i-s.lastEnd > 4 {
+		return false
+	}
+	switch string(s.last) {
+	case "filter", "map", "sort", "reduce", "call", "call_user_func", "array_map", "usort", "find":
+		return bytes.IndexByte(s.b[s.lastEnd:s.i], '(') >= 0
+	}
+	return false
+}
+
+// constructor judges the name by which script gets at the function that compiles code.
+func (s *sstiScan) constructor(after []byte) int {
+	quoted := s.before() == '\'' || s.before() == '"'
+	switch {
+	case callsWithText(after), hasPrefixFold(after, ".constructor"), hasPrefixFold(after, ".prototype"), hasPrefixFold(after, "["):
+		return sstiCall
+	case quoted:
+		return sstiObject
+	}
+	return -1
+}
+
+func isSmartyInternal(b []byte) bool {
+	for _, name := range [...]string{".version", ".template_object", ".current_dir", ".server", ".env"} {
+		if hasPrefixFold(b, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// isJavaClass reports whether b, behind java or javax, goes on to the name of a class,
+// which begins with a capital. Names of settings, java.io.tmpdir, do not.
+func isJavaClass(b []byte) bool {
+	for len(b) > 1 && b[0] == '.' {
+		n := wordLen(b[1:])
+		if n > 0 && b[1] >= 'A' && b[1] <= 'Z' {
+			return true
+		}
+		b = b[1+n:]
+	}
+	return false
+}
+
+// isPythonModule reports whether b, behind import, names a module that reaches out of
+// the interpreter.
+func isPythonModule(b []byte) bool {
+	b = skipBlanks(b)
+	switch string(b[:wordLen(b)]) {
+	case "os", "sys", "subprocess", "socket", "pty", "commands", "importlib", "ctypes":
+		return true
+	}
+	return false
+}
+
+// readsRubyFile reports whether b, behind the name of a class of Ruby, calls a method of it
+// that opens a named file.
+func readsRubyFile(b []byte) bool {
+	if len(b) < 2 || b[0] != '.' {
+		return false
+	}
+	n := wordLen(b[1:])
+	switch string(b[1 : 1+n]) {
+	case "open", "read", "popen", "entries", "glob", "readlines", "foreach", "exec", "system":
+		return callsWithText(b[1+n:])
+	}
+	return false
+}

@@ -1,0 +1,302 @@
+package attack
+
+import "bytes"
+
+const (
+	// maxName is the longest name of an attribute that is looked at, in bytes.
+	maxName = 32
+	// maxNoise is how many bytes may stand between a name and its =.
+	maxNoise = 48
+)
+
+// attribute judges the attribute whose = stands at i.
+func (m *markup) attribute(i int) {
+	var buf [maxName]byte
+	if bytes.HasPrefix(m.b[i:], []byte("=&{()}")) {
+		m.report(xssURI, i) // the string with which it is found out what a page escapes
+		return
+	}
+	name, start := m.nameBefore(i, &buf)
+	if len(name) < 2 {
+		return
+	}
+	inTag := m.tag >= 0 && i-m.tag < 4*maxTag
+	value := m.b[i+1:]
+	if inTag {
+		m.quote(i)
+	}
+	if len(name) > 4 && name[0] == 'o' && name[1] == 'n' {
+		if m.handles(string(name), start, i, inTag) {
+			m.report(xssHandler, start)
+			return
+		}
+	}
+	if !inTag {
+		return
+	}
+	switch string(name) {
+	case "style":
+		if isActiveStyle(attributeValue(value)) {
+			m.report(xssStyle, start)
+		}
+	case "attributename":
+		if animates(attributeValue(value)) {
+			m.report(xssHandler, start)
+		}
+	case "dataformatas", "datasrc", "datafld":
+		m.report(xssTag, start)
+	case "handler":
+		if start > 0 && m.b[start-1] == ':' { // XML Events
+			m.report(xssHandler, start)
+		}
+	}
+	if isScriptURI(value, true) || isScriptEntity(value) {
+		m.report(xssURI, start)
+	}
+}
+
+// isScriptEntity reports whether an attribute's value begins with &{, behind which the
+// oldest browsers ran script.
+func isScriptEntity(value []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(value[:min(len(value), 8)], " \"'"), []byte("&{"))
+}
+
+// quote notes where the quoted value behind the = at i ends: up to there a > ends no
+// tag.
+func (m *markup) quote(i int) {
+	v := skipBlanks(m.b[i+1 : min(len(m.b), i+maxTag)])
+	if len(v) == 0 || v[0] != '"' && v[0] != '\'' {
+		return
+	}
+	if end := bytes.IndexByte(v[1:], v[0]); end >= 0 {
+		m.quoted = max(m.quoted, i+1+len(m.b[i+1:min(len(m.b), i+maxTag)])-len(v)+1+end)
+	}
+}
+
+// nameBefore returns the name, in lower case, whose = stands at i, and where it
+// begins. Within a tag other marks may stand between: browsers took onload!#= for
+// onload.
+func (m *markup) nameBefore(i int, buf *[maxName]byte) (name []byte, start int) {
+	j := i
+	for j > 0 && i-j < maxNoise && classOf[m.b[j-1]]&(letter|digit) == 0 {
+		if c := classOf[m.b[j-1]]; c&(blank|control) == 0 && (m.tag < 0 || c&(quote|angle|equals) != 0 && m.b[j-1] != '`') {
+			return nil, 0
+		}
+		j--
+	}
+	n := len(buf)
+	for j > 0 && n > 0 && (classOf[m.b[j-1]]&letter != 0 || m.b[j-1] == 0) {
+		if j--; m.b[j] != 0 {
+			n--
+			buf[n] = lower(m.b[j])
+		}
+	}
+	return buf[n:], j
+}
+
+// handles reports whether the attribute called name, from start to its = at i, is an
+// event handler: in a tag whatever begins with on, elsewhere an event that browsers
+// have, where it leaves a quoted value or is given a script.
+func (m *markup) handles(name string, start, i int, inTag bool) bool {
+	before := byte(' ')
+	if start > 0 {
+		before = m.b[start-1]
+	}
+	value := skipBlanks(m.b[i+1:])
+	if isComponent(value, m.b[start+2] < 'a') {
+		return false
+	}
+	if inTag {
+		return !isWordByte(before) && bytes.IndexByte([]byte("?&.#-@$"), before) < 0 && !isNoEvent(name)
+	}
+	if !isEvent(name) {
+		return false
+	}
+	switch {
+	case before == '"' || before == '\'' || before == '`':
+		return true
+	case classOf[before]&(blank|control) == 0 && before != '/':
+		return false
+	}
+	if start > 1 && m.leavesQuotes(start) {
+		return true
+	}
+	return isSink(value) || isScriptURI(value, false)
+}
+
+// leavesQuotes reports whether a quote stands before start, with nothing but blanks
+// and slashes between, that no other one opens.
+func (m *markup) leavesQuotes(start int) bool {
+	j := start
+	for j > 0 && start-j < maxNoise && (classOf[m.b[j-1]]&(blank|control) != 0 || m.b[j-1] == '/') {
+		j--
+	}
+	if j == 0 {
+		return false
+	}
+	q := m.b[j-1]
+	if q != '"' && q != '\'' && q != '`' {
+		return false
+	}
+	n := 0
+	for k := j - 1; k >= max(0, j-maxTag/2); k-- {
+		if m.b[k] == q {
+			n++
+		}
+	}
+	return n%2 == 1
+}
+
+// isNoEvent reports whether name, which begins with on, is an attribute of components
+// and no event.
+func isNoEvent(name string) bool {
+	switch name {
+	case "online", "ongoing", "onlyif", "onceonly", "onboarding":
+		return true
+	}
+	return false
+}
+
+// isComponent reports whether value is how components are given a handler: a name or a
+// function in braces, which a browser that took it for an attribute would not call, or,
+// for a name in camel case, the call of what is no sink.
+func isComponent(value []byte, camel bool) bool {
+	if len(value) == 0 || value[0] != '{' {
+		return false
+	}
+	v := skipBlanks(value[1:min(len(value), maxTag)])
+	if hasPrefixFold(v, "async ") {
+		v = skipBlanks(v[len("async "):])
+	}
+	if len(v) > 0 && v[0] == '(' {
+		end := bytes.IndexAny(v[1:], "()")
+		return end >= 0 && v[1+end] == ')' && bytes.HasPrefix(skipBlanks(v[2+end:]), []byte("=>"))
+	}
+	n := 0
+	for n < len(v) && (isWordByte(v[n]) || v[n] == '.') {
+		n++
+	}
+	rest := skipBlanks(v[n:])
+	switch {
+	case n == 0:
+		return false
+	case len(rest) == 0 || rest[0] == '}' || bytes.HasPrefix(rest, []byte("=>")):
+		return true
+	}
+	return camel && rest[0] == '(' && !isSink(v)
+}
+
+// attributeValue is what stands in the quotes that b begins with, blanks apart, or up to
+// the next blank or =; at most maxTag bytes.
+func attributeValue(b []byte) []byte {
+	b = skipBlanks(b[:min(len(b), maxTag)])
+	if text, ok := quotedText(b); ok {
+		return text
+	}
+	if end := bytes.IndexAny(b, ">= \t\r\n"); end >= 0 {
+		return b[:end]
+	}
+	return b
+}
+
+// animates reports whether an attribute called name, when an animation sets it, runs
+// script.
+func animates(name []byte) bool {
+	name = skipBlanks(name)
+	return hasPrefixFold(name, "on") || hasPrefixFold(name, "href") || hasPrefixFold(name, "xlink") || hasPrefixFold(name, "innerhtml") || hasPrefixFold(name, "src")
+}
+
+// maxURIScheme is how much of an address is read for its scheme, in bytes.
+const maxURIScheme = 64
+
+// isScriptURI reports whether b, an attribute's value, begins with an address that is
+// script. Browsers skip what stands before a scheme and some of what stands within.
+// Within a tag schemes count that only old browsers knew.
+func isScriptURI(b []byte, inTag bool) bool {
+	b = skipToScheme(b[:min(len(b), maxURIScheme+maxTag)])
+	var buf wordBuf
+	scheme, n := schemeOf(b, &buf)
+	if n == 0 {
+		return false
+	}
+	rest := b[n:]
+	switch string(scheme) {
+	case "javascript", "vbscript", "jscript", "vbs":
+		return !isIdle(rest)
+	case "livescript", "mocha":
+		return inTag
+	case "feed", "view-source", "jar", "x-javascript":
+		return isScriptURI(rest, inTag)
+	case "data":
+		return isActiveData(rest)
+	case "mhtml":
+		return hasPrefixFold(rest, "http")
+	}
+	return false
+}
+
+// skipToScheme returns b without the marks that it begins with, and without escapes of
+// control characters, as someone wrote them who had a language in mind that undoes them.
+func skipToScheme(b []byte) []byte {
+	for n := 0; len(b) > 0 && n < maxURIScheme; n++ {
+		switch c := b[0]; {
+		case classOf[c]&(letter|digit|slash|angle|hash|equals) != 0 || c == '.' || c == '?':
+			return b
+		case c == '\\' && len(b) > 3 && b[1] == 'x':
+			b = b[4:]
+		default:
+			b = b[1:]
+		}
+	}
+	return b
+}
+
+// schemeOf returns the scheme that b begins with, in lower case and without what
+// browsers skip, and the length of it and its colon; 0 where there is none.
+func schemeOf(b []byte, buf *wordBuf) (scheme []byte, n int) {
+	k := 0
+	for n < len(b) && n < maxURIScheme && k < len(buf) {
+		c := b[n]
+		n++
+		switch {
+		case c == ':', c == '#' && string(buf[:k]) == "javascript":
+			return buf[:k], n
+		case classOf[c]&(letter|digit) != 0 || c == '-':
+			buf[k] = lower(c)
+			k++
+		case classOf[c]&control != 0 || c == '\t' || c == '\n' || c == '\r' || c == ' ' && k > 2:
+		case c == '\\' && n+2 < len(b) && b[n] == 'x' && k > 0: // an escape of JavaScript
+			n += 3
+		default:
+			return nil, 0
+		}
+	}
+	return nil, 0
+}
+
+// isIdle reports whether b, behind javascript:, does nothing: old pages write
+// javascript:void(0) for a link that leads nowhere.
+func isIdle(b []byte) bool {
+	b = skipBlanks(b)
+	for _, idle := range [...]string{"void(0)", "void 0", "return false", "undefined", "history.back()", "history.go(-1)", "window.print()", "//"} {
+		if hasPrefixFold(b, idle) {
+			b = b[len(idle):]
+			break
+		}
+	}
+	for len(b) > 0 && (b[0] == ';' || b[0] == ' ') {
+		b = b[1:]
+	}
+	return len(b) == 0 || b[0] == '"' || b[0] == '\'' || b[0] == '>' || b[0] == ')'
+}
+
+// isActiveData reports whether b, behind data:, is a page or an image that runs script.
+func isActiveData(b []byte) bool {
+	b = skipBlanks(b)
+	for _, kind := range [...]string{"text/html", "image/svg+xml", "application/xhtml", "text/xml", "application/xml", "text/javascript", "application/javascript", "application/x-javascript", "text/x-scriptlet"} {
+		if hasPrefixFold(b, kind) {
+			return true
+		}
+	}
+	return len(b) > 0 && (b[0] == ',' && bytes.IndexByte(b, '<') >= 0 || b[0] == ';') && containsFold(b, "script")
+}

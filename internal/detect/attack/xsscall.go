@@ -1,0 +1,423 @@
+package attack
+
+import "bytes"
+
+// maxCall is how long a call is, in bytes, whose end is looked for.
+const maxCall = 256
+
+// callEnd returns where the call ends whose arguments b begins with, in parentheses or
+// in back-ticks; -1 where they do not begin or do not end. Comments and ?. may stand
+// before them.
+func callEnd(b []byte) int {
+	start := len(b) - len(skipToCall(b))
+	b = b[:min(len(b), start+maxCall)]
+	if start >= len(b) || b[start] != '(' && b[start] != '`' {
+		return -1
+	}
+	if b[start] == '`' {
+		end := bytes.IndexByte(b[start+1:], '`')
+		if end < 0 {
+			return -1
+		}
+		return start + end + 2
+	}
+	depth := 0
+	for i := start; i < len(b); i++ {
+		switch b[i] {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case '\'', '"', '`':
+			if end := bytes.IndexByte(b[i+1:], b[i]); end >= 0 {
+				i += end + 1
+			}
+		}
+	}
+	return -1
+}
+
+// skipToCall returns b without the blanks, comments and marks that may stand between a
+// function and its arguments.
+func skipToCall(b []byte) []byte {
+	for range 8 {
+		b = skipBlanks(b[:min(len(b), 2*maxCall)])
+		switch {
+		case bytes.HasPrefix(b, []byte("/*")):
+			end := bytes.Index(b[2:], []byte("*/"))
+			if end < 0 {
+				return nil
+			}
+			b = b[2+end+2:]
+		case bytes.HasPrefix(b, []byte("?.")):
+			b = b[2:]
+		case hasPrefixFold(b, ".call"), hasPrefixFold(b, ".bind"):
+			b = b[len(".call"):]
+		case hasPrefixFold(b, ".apply"):
+			b = b[len(".apply"):]
+		default:
+			return b
+		}
+	}
+	return b
+}
+
+// isTail reports whether b, behind a call, is nothing but marks, or goes on with a mark
+// that ends what the value was put in.
+func isTail(b []byte) bool {
+	b = skipBlanks(b)
+	if len(b) == 0 {
+		return true
+	}
+	return bytes.IndexByte([]byte(";/-+*|&^<>'\"`})],?(%=#"), b[0]) >= 0
+}
+
+// isSink reports whether b begins, blanks apart, with a call that attacks show with or
+// that runs text, or with what sends the page elsewhere.
+func isSink(b []byte) bool {
+	b = skipBlanks(b[:min(len(b), maxCall)])
+	if len(b) > 0 && (b[0] == '"' || b[0] == '\'' || b[0] == '`') {
+		b = skipBlanks(b[1:])
+	}
+	for range 8 {
+		n := wordLen(b)
+		var buf wordBuf
+		w := buf.fold(b[:n])
+		after := b[n:]
+		switch string(w) {
+		case "alert", "prompt", "confirm", "eval", "settimeout", "setinterval", "write", "writeln", "fetch", "import", "msgbox", "execscript", "atob":
+			rest := skipToCall(after)
+			return len(rest) > 0 && (rest[0] == '(' || rest[0] == '`' || rest[0] == '&')
+		case "function":
+			return compiles(after)
+		case "location":
+			rest := skipBlanks(after)
+			return len(rest) > 0 && (rest[0] == '=' || rest[0] == '.' || rest[0] == '[')
+		case "window", "self", "top", "parent", "document", "globalthis", "frames", "javascript", "void", "this", "throw", "new", "return", "typeof":
+			rest := skipBlanks(after)
+			if len(rest) > 0 && rest[0] == '[' {
+				return true
+			}
+			b = bytes.TrimLeft(rest, ".:( ")
+			if len(b) == len(after) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// sink judges the name of a function that attacks show with, or that runs text.
+func (s *scriptScan) sink(w string, after []byte) int {
+	rest := skipToCall(after)
+	if len(rest) == 0 || rest[0] != '(' && rest[0] != '`' {
+		return s.passed(w, rest)
+	}
+	switch {
+	case s.i > 0 && s.b[s.i-1] == '.' && !s.ofGlobal():
+		return -1
+	case isStrongArgument(w, rest[1:]):
+		return scriptCall
+	case s.breaks():
+		return scriptBreak
+	case s.i-s.lastEnd <= 4 && s.i > s.lastEnd && s.i > 0 && s.b[s.i-1] != ' ' && (hasPrefixFold(s.last, "script") && len(s.last) == len("script")):
+		return scriptCall // a tag whose marks are written in some other way
+	case s.bare(after) || s.ofGlobal() && s.lastEnd == s.i-1 && s.alone(after):
+		return scriptCall
+	}
+	return scriptWord
+}
+
+// alone reports whether the call behind the name here, of a method of a global object,
+// is the value's whole text.
+func (s *scriptScan) alone(after []byte) bool {
+	for _, c := range s.b[:s.lastEnd-len(s.last)] {
+		if isWordByte(c) {
+			return false
+		}
+	}
+	end := callEnd(after)
+	return end >= 0 && isTail(after[end:])
+}
+
+// ofGlobal reports whether the name here is that of a member of a global object.
+func (s *scriptScan) ofGlobal() bool {
+	if s.i == 0 || s.b[s.i-1] != '.' || s.lastEnd != s.i-1 {
+		return false
+	}
+	var buf wordBuf
+	switch string(buf.fold(s.last)) {
+	case "window", "self", "top", "parent", "frames", "this", "globalthis", "document", "location":
+		return true
+	}
+	return false
+}
+
+// passed judges the name of a sink that is not called where it stands: given another
+// name that is called, or given to what calls it.
+func (s *scriptScan) passed(w string, rest []byte) int {
+	if s.i == 0 {
+		return -1
+	}
+	switch before := s.b[s.i-1]; {
+	case before == '(' && bytes.HasPrefix(rest, []byte(")(")), before == '(' && bytes.HasPrefix(rest, []byte(")`")):
+		return scriptCall
+	case before == '(' && len(rest) > 0 && rest[0] == ')' && s.lastEnd == s.i-1 && s.isMethod():
+		return scriptCall
+	case before == '=' && s.lastEnd == s.i-1 && len(rest) > 1 && (rest[0] == ';' || rest[0] == ',' || rest[0] == '\n'):
+		return only(s.calledLater(rest[1:]), scriptCall)
+	case before == ':' && len(rest) > 0 && rest[0] == '}' && w == "alert":
+		return only(s.lastEnd == s.i-1 && hasPrefixFold(s.last, "valueof") || hasPrefixFold(s.last, "tostring"), scriptCall)
+	}
+	return -1
+}
+
+// isMethod reports whether a dot stands before the last name.
+func (s *scriptScan) isMethod() bool {
+	start := s.lastEnd - len(s.last)
+	return start > 0 && s.b[start-1] == '.'
+}
+
+// calledLater reports whether rest calls the last name, or throws to it.
+func (s *scriptScan) calledLater(rest []byte) bool {
+	rest = rest[:min(len(rest), maxCall)]
+	for len(rest) > 0 {
+		n := wordLen(rest)
+		switch {
+		case n == 0:
+			rest = rest[1:]
+			continue
+		case bytes.Equal(rest[:n], s.last) && n < len(rest) && (rest[n] == '(' || rest[n] == '`'):
+			return true
+		case string(rest[:n]) == "throw":
+			return true
+		}
+		rest = rest[n:]
+	}
+	return false
+}
+
+// isStrongArgument reports whether b, the arguments of the function called w, begins
+// with what only an attack hands to it.
+func isStrongArgument(w string, b []byte) bool {
+	b = skipBlanks(b)
+	if len(b) == 0 {
+		return false
+	}
+	if w == "eval" || w == "settimeout" || w == "setinterval" {
+		if b[0] == '\'' || b[0] == '"' || b[0] == '`' {
+			return isSink(b) || isEscaped(b[1:])
+		}
+	}
+	for _, source := range [...]string{"document.", "document[", "string.fromcharcode", "window.name", "location.", "location)", "window.location", "self.location", "document)", "this.responsetext", "atob(", "unescape("} {
+		if hasPrefixFold(b, source) {
+			return w == "eval" || !hasPrefixFold(b, "location)")
+		}
+	}
+	if w == "eval" {
+		for _, source := range [...]string{"name)", "url.", "decodeuri", "url)", "window.", "this.", "top.", "base64", "compile(", "request", "(function"} {
+			if hasPrefixFold(b, source) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isEscaped reports whether b begins with a letter that is written as an escape.
+func isEscaped(b []byte) bool {
+	return len(b) > 3 && b[0] == '\\' && (b[1] == 'x' || b[1] == 'u' || b[1] >= '0' && b[1] <= '7' && b[2] >= '0' && b[2] <= '7')
+}
+
+// compiles reports whether b, behind Function, makes a function of text and calls it.
+func compiles(b []byte) bool {
+	if !callsWithText(b) && (len(b) == 0 || b[0] != '`') {
+		return false
+	}
+	end := callEnd(b)
+	if end < 0 {
+		return false
+	}
+	rest := skipBlanks(b[end:])
+	return len(rest) > 0 && (rest[0] == '(' || rest[0] == '`' || rest[0] == '.')
+}
+
+// reachesFunction reports whether b, behind the name constructor, gets at the function
+// that compiles text.
+func reachesFunction(b []byte) bool {
+	b = b[:min(len(b), 2*maxCall)]
+	quoted := len(b) > 1 && (b[0] == '\'' || b[0] == '"' || b[0] == '`') && b[1] == ']'
+	if quoted {
+		b = b[2:]
+	}
+	for _, again := range [...]string{".constructor", "['constructor", "[\"constructor", "[`constructor"} {
+		if hasPrefixFold(b, again) {
+			return true
+		}
+	}
+	if !callsWithText(b) && (len(b) == 0 || b[0] != '`') {
+		return false
+	}
+	end := callEnd(b)
+	if end < 0 {
+		return quoted
+	}
+	rest := skipBlanks(b[end:])
+	return len(rest) > 0 && (rest[0] == '(' || rest[0] == '`')
+}
+
+// global judges the name of a global object: with a member whose name is put together
+// or is a sink's.
+func (s *scriptScan) global(w string, after []byte) int {
+	if len(after) == 0 || after[0] != '[' || s.i > 0 && s.b[s.i-1] == '.' {
+		return -1
+	}
+	b := after[1:min(len(after), maxCall)]
+	end := bytes.IndexByte(b, ']')
+	if end < 0 {
+		return -1
+	}
+	inner, rest := skipBlanks(b[:end]), skipBlanks(b[end+1:])
+	// A name that is put together may index itself: find the bracket that a call follows.
+	for range 8 {
+		if len(rest) == 0 || rest[0] == '(' || rest[0] == '`' || rest[0] == '=' || rest[0] == '[' {
+			break
+		}
+		more := bytes.IndexByte(rest, ']')
+		if more < 0 {
+			return -1
+		}
+		rest = rest[more+1:]
+	}
+	if len(rest) == 0 || len(inner) < 2 {
+		return -1
+	}
+	text := inner[0] == '\'' || inner[0] == '"' || inner[0] == '`' || inner[0] == '/'
+	var buf wordBuf
+	switch {
+	case !text && !bytes.HasPrefix(inner, []byte("(!")) && !bytes.HasPrefix(inner, []byte("atob")):
+		return -1
+	case !text, inner[0] == '/' && bytes.Contains(inner, []byte(".source")),
+		bytes.Contains(inner, []byte("'+")), bytes.Contains(inner, []byte("\"+")), bytes.Contains(inner, []byte("' +")), bytes.Contains(inner, []byte("\" +")), bytes.Contains(inner, []byte("\\")):
+		return scriptCall
+	}
+	switch string(buf.fold(inner[1 : 1+wordLen(inner[1:])])) {
+	case "alert", "prompt", "confirm", "eval", "location", "cookie", "write", "document", "settimeout", "setinterval", "function", "onerror":
+		return scriptCall
+	}
+	return -1
+}
+
+// location judges the place of a page: sent to script, to what an attacker named, or
+// sent away as the value's whole text.
+func (s *scriptScan) location(after []byte) int {
+	rest := skipBlanks(after)
+	for _, method := range [...]string{".assign", ".replace"} {
+		if hasPrefixFold(rest, method) {
+			call := rest[len(method):]
+			return only(calls(call) && (s.breaks() || s.startsValue() && isTail(call[max(0, callEnd(call)):])), scriptCall)
+		}
+	}
+	rest = skipBlanks(bytes.TrimPrefix(rest, []byte(".href")))
+	if len(rest) < 2 || rest[0] != '=' || rest[1] == '=' {
+		return -1
+	}
+	v := skipBlanks(rest[1:])
+	switch {
+	case s.breaks():
+		return scriptBreak
+	case isScriptURI(v, false):
+		return scriptURI
+	case hasPrefixFold(v, "name") && (len(v) == 4 || !isWordByte(v[4])), hasPrefixFold(v, "location.hash"), hasPrefixFold(v, "window.name"), hasPrefixFold(v, "document."), hasPrefixFold(v, "location.search"):
+		return scriptCall
+	case len(v) > 0 && (v[0] == '\'' || v[0] == '"') && s.startsValue():
+		return scriptCall
+	}
+	return -1
+}
+
+// startsValue reports whether nothing but marks and global objects stands before the
+// name here.
+func (s *scriptScan) startsValue() bool {
+	return !s.letters || s.ofGlobal() && s.lastEnd-len(s.last) < 8
+}
+
+// cookie judges the cookies of a page that are handed on.
+func (s *scriptScan) cookie() int {
+	if !s.ofGlobal() || lower(s.last[0]) != 'd' {
+		return -1
+	}
+	start := s.lastEnd - len(s.last)
+	for start > 0 && s.b[start-1] == ' ' {
+		start--
+	}
+	if start == 0 {
+		return scriptWord
+	}
+	switch s.b[start-1] {
+	case '+', '{':
+		return scriptCall
+	case '(':
+		b := s.b[max(0, start-32) : start-1]
+		for _, call := range [...]string{"escape", "encodeuri", "encodeuricomponent", "btoa", "alert", "prompt", "confirm", "write", "eval", "log"} {
+			if len(b) >= len(call) && hasPrefixFold(b[len(b)-len(call):], call) {
+				return scriptCall
+			}
+		}
+	}
+	return scriptWord
+}
+
+// write judges document.write.
+func (s *scriptScan) write(after []byte) int {
+	if !s.ofGlobal() || lower(s.last[0]) != 'd' || !calls(after) {
+		return -1
+	}
+	arg := bytes.TrimLeft(skipBlanks(after)[1:], " '\"`(")
+	switch {
+	case len(arg) > 0 && arg[0] == '<', isStrongArgument("write", arg), hasPrefixFold(arg, "unescape"), hasPrefixFold(arg, "%3c"), hasPrefixFold(arg, "\\x3c"), hasPrefixFold(arg, "\\u003c"):
+		return scriptCall
+	case s.breaks(), s.lastEnd-len(s.last) < 8 && s.alone(after):
+		return scriptCall
+	}
+	return scriptWord
+}
+
+// symbols is a run of brackets, parentheses and the two operators with which script can
+// be written without letters.
+type symbols struct {
+	from, n, empty, nots int
+	last                 byte
+}
+
+func (r *symbols) add(c byte, at int) {
+	switch c {
+	case ' ', '\n', '\t':
+		return
+	case '[', ']', '(', ')', '!', '+', '{', '}', '~', '-':
+	default:
+		if r.script() {
+			return // kept for the end
+		}
+		*r = symbols{}
+		return
+	}
+	if r.n == 0 {
+		r.from = at
+	}
+	r.n++
+	if c == ']' && r.last == '[' {
+		r.empty++
+	}
+	if c == '!' || c == '+' || c == '~' {
+		r.nots++
+	}
+	r.last = c
+}
+
+// script reports whether the run is long enough, and made as script is.
+func (r *symbols) script() bool { return r.n >= 16 && r.empty >= 3 && r.nots >= 3 }
