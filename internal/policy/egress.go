@@ -20,6 +20,17 @@ func (r *reader) egress(n *yaml.Node, key string) {
 		{"builtin_lists", nil},
 		{"rules", r.rules},
 		{"inspect", r.inspect},
+		{"event_data", r.eventData},
+	})
+}
+
+func (r *reader) eventData(n *yaml.Node, key string) {
+	p := r.policy
+	words := []word[EventData]{{"allow", EventDataAllow}, {"monitor", EventDataMonitor}, {"refuse", EventDataRefuse}}
+	r.mapping(n, key, []field{
+		{"host", choice(r, &p.HostFromEvent, words...)},
+		{"request", choice(r, &p.EventData, words...)},
+		{"hosts", func(n *yaml.Node, key string) { p.file.eventDataHosts = r.hostPatterns(n, key) }},
 	})
 }
 

@@ -79,6 +79,8 @@ func TestParseReportsMistakes(t *testing.T) {
 		{"version: 1\nevents: {exceptions: [{rule: a.b, path: a, reason: b, until: soon}]}", "events.exceptions[0].until: wants the last day on which it holds"},
 		{"version: 1\nsecrets: {on_leak: stop}", `secrets.on_leak: wants monitor, block or halt, not "stop"`},
 		{"version: 1\nresponses: {action: block}", `responses.action: wants monitor, mask or refuse, not "block"`},
+		{"version: 1\negress: {event_data: {host: deny}}", `egress.event_data.host: wants allow, monitor or refuse, not "deny"`},
+		{"version: 1\negress: {event_data: {hosts: ['a b']}}", "egress.event_data.hosts[0]: wants a host"},
 		{"version: 1\nresponses: mask", "responses: wants keys and values"},
 		{"version: 1\nsecrets: {watch: [A], ignore: [A]}", "secrets.ignore[0]: A is both watched and ignored"},
 		{"version: 1\nsecrets: {watch: [a-b]}", "secrets.watch[0]: wants the name of an environment variable"},
@@ -137,7 +139,8 @@ func TestSettings(t *testing.T) {
 	p := parse(t, `
 mode: enforce
 events: {profile: detect, on_budget: closed, refuse: {sns: error, direct: http}}
-egress: {private_addresses: deny, inspect: {tls: true, bypass: [pinned.test, "*.db.test"]}}
+responses: {action: refuse}
+egress: {private_addresses: deny, event_data: {host: refuse, request: monitor, hosts: ["*.partner.test"]}, inspect: {tls: true, bypass: [pinned.test, "*.db.test"]}}
 secrets:
   on_leak: halt
   watch: [GREETING]
@@ -159,6 +162,11 @@ secrets:
 		{"refusal of sqs", p.Refusal("sqs", detect.FormDrop), detect.FormDrop},
 		{"bypass pinned.test", p.Bypass("pinned.test"), true},
 		{"bypass A.DB.test.", p.Bypass("A.DB.test."), true},
+		{"responses", p.Responses, policy.ResponseRefuse},
+		{"a host from the event", p.HostFromEvent, policy.EventDataRefuse},
+		{"data of the event", p.EventData, policy.EventDataMonitor},
+		{"data for hooks.partner.test", p.EventDataHost("hooks.partner.test"), true},
+		{"data for partner.test", p.EventDataHost("partner.test"), false},
 		{"bypass db.test", p.Bypass("db.test"), false},
 		{"STRIPE_KEY to its host", p.SecretHost("STRIPE_KEY", "api.stripe.test"), true},
 		{"STRIPE_KEY to another", p.SecretHost("STRIPE_KEY", "api.stripe.test.evil.test"), false},

@@ -49,6 +49,16 @@ const (
 	ResponseRefuse  ResponseAction = "refuse"  // fail the invocation
 )
 
+// EventData is what happens where data of the event leaves by a connection.
+type EventData string
+
+// The answers to that.
+const (
+	EventDataAllow   EventData = "allow"   // no finding; the connection's record names the paths
+	EventDataMonitor EventData = "monitor" // a finding that is never refused
+	EventDataRefuse  EventData = "refuse"  // in enforce mode
+)
+
 // Policy is a compiled policy. It is immutable and safe for concurrent use. The
 // zero value is not usable; Default and Parse make one.
 type Policy struct {
@@ -65,6 +75,9 @@ type Policy struct {
 	OnBudgetClosed bool
 	// InspectTLS asks for TLS inspection of everything that Bypass does not name.
 	InspectTLS bool
+	// HostFromEvent is about connections to a host that the event names, EventData
+	// about visible requests that carry its values.
+	HostFromEvent, EventData EventData
 	// DenyPrivate refuses private addresses (RFC 1918, RFC 4193, RFC 6598).
 	DenyPrivate bool
 
@@ -94,7 +107,8 @@ const emptyHash = "e3b0c44298fc"
 // allowed, TLS not inspected, a leak blocked once enforce is on. It parses
 // nothing, because it is made before the function starts.
 func Default() *Policy {
-	return &Policy{Hash: emptyHash, Mode: Monitor, Profile: ProfileBlock, OnLeak: LeakBlock, Responses: ResponseMonitor}
+	return &Policy{Hash: emptyHash, Mode: Monitor, Profile: ProfileBlock, OnLeak: LeakBlock, Responses: ResponseMonitor,
+		HostFromEvent: EventDataMonitor, EventData: EventDataAllow}
 }
 
 // Map returns where egress.hosts sends host and port: an address to dial instead
@@ -141,6 +155,11 @@ func (p *Policy) Refusal(source string, def detect.Form) detect.Form {
 	return def
 }
 
+// EventDataHost reports whether data of the event is meant for host.
+func (p *Policy) EventDataHost(host string) bool {
+	return matchAny(p.file.eventDataHosts, nameOf(host))
+}
+
 // SecretHost reports whether secrets.hosts lets the secret called name go to host.
 func (p *Policy) SecretHost(name, host string) bool {
 	return matchAny(p.file.secretHosts[name], nameOf(host))
@@ -164,6 +183,8 @@ type file struct {
 	refuse        map[string]detect.Form
 	secrets       map[string]bool // name → watch; false ignores it
 	secretHosts   map[string][]hostPattern
+
+	eventDataHosts []hostPattern
 }
 
 // canonical returns host as patterns are kept: lower case, no trailing dot, no

@@ -31,6 +31,10 @@ type Guard struct {
 	// Value reads the string at a path of an event, to say who sent it; nil: nobody
 	// says.
 	Value func(event []byte, path string) (string, bool)
+	// Marks calls yield with the path and the value of each string of an event that
+	// its sender chose. It is asked when the first connection of an invocation goes
+	// out. Nil: nobody knows what of an event leaves.
+	Marks func(event []byte, source *detect.Source, yield func(path string, value []byte) bool)
 	// Report takes a record. It never blocks.
 	Report func(*record.Record)
 	// Halted is called once, in a goroutine of its own, when a leak has the sandbox
@@ -45,6 +49,7 @@ type Guard struct {
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 
+	seen      seen // strings of earlier events
 	recovered atomic.Int64
 	over      atomic.Pointer[chan struct{}] // closed when a halt is over; nil: nothing to wait for
 }

@@ -13,7 +13,7 @@ import (
 func (g *Guard) host(t detect.Target) Verdict {
 	d := g.decision(t)
 	if d.Allow {
-		return Verdict{Action: Allow, Would: Allow, Rule: d.Rule, Reason: d.Reason}
+		return g.fromEvent(t, Verdict{Action: Allow, Would: Allow, Rule: d.Rule, Reason: d.Reason})
 	}
 	return g.outcome(Refuse, d.Rule, refusalFor(d), false)
 }

@@ -41,6 +41,8 @@ type Invocation struct {
 	Event []byte
 	// Exceptions are the policy's exceptions that applied, as rule@path.
 	Exceptions []string
+
+	marks *marks // of Event; made when first asked for
 	// Withheld are the records of a batch that the function's answer must still
 	// name, and WithheldAs how.
 	Withheld   []detect.Part
@@ -242,6 +244,23 @@ func (s *Sandbox) At() (open []Invocation, phase Phase) {
 		open = append(open, *inv)
 	}
 	return open, s.phaseLocked()
+}
+
+// alone returns the open invocation, where there is one only, with room for its
+// marks.
+func (s *Sandbox) alone() (Invocation, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open) != 1 {
+		return Invocation{}, false
+	}
+	for _, inv := range s.open {
+		if inv.marks == nil {
+			inv.marks = new(marks)
+		}
+		return *inv, true
+	}
+	return Invocation{}, false
 }
 
 // Stamp fills in whose record r is: phase, sandbox and, where it is certain, the

@@ -124,7 +124,7 @@ func (r *Record) cut(size int) {
 	if len(r.Platform) > size {
 		r.Platform = quote(clip(string(r.Platform), size))
 	}
-	r.Requests, r.Degraded, r.Exceptions, r.RequestIDs = nil, nil, nil, nil
+	r.Requests, r.Degraded, r.Exceptions, r.RequestIDs, r.EventPaths = nil, nil, nil, nil, nil
 	if r.Receipt != nil {
 		c := *r.Receipt
 		c.Gaps = nil

@@ -105,19 +105,20 @@ type Record struct {
 	Process        string   `json:"process,omitempty" kinds:"runtime" doc:"the process, where known"`
 
 	// connection
-	DestIP     string `json:"dest_ip,omitempty" kinds:"connection,leak" doc:"the address that was dialled"`
-	DestPort   int    `json:"dest_port,omitempty" kinds:"connection,leak" doc:"its port"`
-	Transport  string `json:"transport,omitempty" kinds:"connection" doc:"tcp"`
-	SNI        string `json:"sni,omitempty" kinds:"connection,leak" doc:"server name in the ClientHello"`
-	TLSVersion string `json:"tls_version,omitempty" kinds:"connection,leak" doc:"1.2 or 1.3: as offered, or as negotiated when decrypted"`
-	ALPN       string `json:"alpn,omitempty" kinds:"connection,leak" doc:"application protocols offered"`
-	JA4        string `json:"ja4,omitempty" kinds:"connection" doc:"JA4 fingerprint of the client"`
-	Via        string `json:"via,omitempty" kinds:"connection" doc:"connect or http"`
-	Decrypted  *bool  `json:"inspected,omitempty" kinds:"connection" doc:"whether the bytes were seen decrypted"`
-	Reason     string `json:"reason,omitempty" kinds:"connection,leak" doc:"why it was refused, or could not be"`
-	URL        string `json:"url,omitempty" kinds:"connection,leak" doc:"the request's URL, own secrets replaced"`
-	HTTPMethod string `json:"http_method,omitempty" kinds:"connection,leak,invocation" doc:"the request's method"`
-	Requests   []Hop  `json:"requests,omitempty" kinds:"connection" doc:"the requests of a kept-alive connection, at most 64"`
+	DestIP     string   `json:"dest_ip,omitempty" kinds:"connection,leak" doc:"the address that was dialled"`
+	DestPort   int      `json:"dest_port,omitempty" kinds:"connection,leak" doc:"its port"`
+	Transport  string   `json:"transport,omitempty" kinds:"connection" doc:"tcp"`
+	SNI        string   `json:"sni,omitempty" kinds:"connection,leak" doc:"server name in the ClientHello"`
+	TLSVersion string   `json:"tls_version,omitempty" kinds:"connection,leak" doc:"1.2 or 1.3: as offered, or as negotiated when decrypted"`
+	ALPN       string   `json:"alpn,omitempty" kinds:"connection,leak" doc:"application protocols offered"`
+	JA4        string   `json:"ja4,omitempty" kinds:"connection" doc:"JA4 fingerprint of the client"`
+	Via        string   `json:"via,omitempty" kinds:"connection" doc:"connect or http"`
+	Decrypted  *bool    `json:"inspected,omitempty" kinds:"connection" doc:"whether the bytes were seen decrypted"`
+	Reason     string   `json:"reason,omitempty" kinds:"connection,leak" doc:"why it was refused, or could not be"`
+	URL        string   `json:"url,omitempty" kinds:"connection,leak" doc:"the request's URL, own secrets replaced"`
+	HTTPMethod string   `json:"http_method,omitempty" kinds:"connection,leak,invocation" doc:"the request's method"`
+	Requests   []Hop    `json:"requests,omitempty" kinds:"connection" doc:"the requests of a kept-alive connection, at most 64"`
+	EventPaths []string `json:"event_paths,omitempty" kinds:"connection" doc:"where in the event stand values that were seen to go out, at most 16 paths"`
 
 	// invocation, connection
 	Status      string   `json:"status,omitempty" kinds:"invocation" doc:"success, error, refused, timeout, or unknown where nobody told"`
@@ -139,9 +140,10 @@ type Record struct {
 
 // Hop is one HTTP request on a connection.
 type Hop struct {
-	Method string `json:"http_method" doc:"its method"`
-	URL    string `json:"url" doc:"its URL, own secrets replaced"`
-	Status int    `json:"status,omitempty" doc:"the answer's status"`
+	Method     string   `json:"http_method" doc:"its method"`
+	URL        string   `json:"url" doc:"its URL, own secrets replaced"`
+	Status     int      `json:"status,omitempty" doc:"the answer's status"`
+	EventPaths []string `json:"event_paths,omitempty" doc:"where in the event stand values that this request carried, at most 4 paths"`
 }
 
 // Receipt says what was inspected of an event, so that nothing is skipped in

@@ -68,6 +68,7 @@ func (x *exchange) connect(r *http.Request) (*flow, net.Conn, *http.Response) {
 
 // open takes a CONNECT for f from the host rules to the dial.
 func (f *flow) open(ctx context.Context, asked string) (net.Conn, error) {
+	f.markHost()
 	inspect := f.mayInspect()
 	t := f.learn(func(t *detect.Target) { t.Decrypted = inspect })
 	if v := f.decide(&detect.Observation{Kind: detect.KindConnect, Target: t}); v.Action.Blocks() {

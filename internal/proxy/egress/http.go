@@ -52,6 +52,9 @@ func (x *exchange) admit(r *http.Request) *http.Response {
 	}
 	v := x.judge(r, kind)
 	x.list() // after the verdict, which may have begun another record
+	if marked := x.mark(r); !v.Action.Blocks() {
+		v = marked
+	}
 	if v.Action.Blocks() {
 		return x.refuse(r, v)
 	}

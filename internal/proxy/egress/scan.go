@@ -120,6 +120,9 @@ type guarded struct {
 	store   []byte     // what buf lies in
 	cleared int        // leading bytes of buf that may leave
 	err     error
+
+	marked int    // bytes that were looked through for values of the event
+	before []byte // the last of them
 }
 
 func (g *guarded) Close() error { return g.src.Close() }
@@ -192,6 +195,10 @@ func (g *guarded) judge(chunk []byte) {
 	cleared, finding := g.s.Write(chunk)
 	if finding != nil {
 		g.found(finding, "body")
+		return
+	}
+	if v := g.mark(chunk); v.Action.Blocks() {
+		g.stop(v)
 		return
 	}
 	g.cleared += cleared
