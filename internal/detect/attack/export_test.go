@@ -1,5 +1,7 @@
 package attack
 
+import "strings"
+
 // ScannedString is what the scanner says of one string, for tests.
 type ScannedString struct {
 	Text, Path string
@@ -26,4 +28,20 @@ func Scan(text []byte) (found []ScannedString, broken int) {
 		})
 	}
 	return found, s.broken
+}
+
+// Marked reports whether event has a marker, by the path matcher that Trusted
+// uses, which knows nothing of the tree of markers.
+func Marked(event []byte, marker string) bool {
+	path, want, valued := strings.Cut(marker, "=")
+	var s scanner
+	s.reset(event, false)
+	s.skim = true
+	var item str
+	for s.next(&item) {
+		if valued != item.key && s.matches(path) && (!valued || glob(want, item.body(s.text))) {
+			return true
+		}
+	}
+	return false
 }

@@ -2,7 +2,7 @@ package attack
 
 import "gatehouse/internal/detect"
 
-//go:generate go test -run TestSourceTable -args -update
+//go:generate go test -run "^TestSourceTable$|^TestSourceDocs$" -args -update
 
 // Sources are the event sources, the first that fits holds. A marker is a path
 // pattern that must occur ("requestContext.elb"), or one with the value that the
@@ -37,8 +37,8 @@ var Sources = []detect.Source{
 		Name: "sqs", Form: detect.FormDrop, Others: []detect.Form{detect.FormFail, detect.FormError},
 		Markers: []string{"Records[0].eventSource=aws:sqs"},
 		Trusted: []string{
-			"Records[].messageId", "Records[].receiptHandle", "Records[].attributes.SenderId",
-			"Records[].attributes.*Timestamp", "Records[].attributes.SequenceNumber",
+			"Records[].messageId", "Records[].receiptHandle", "Records[].attributes.*Timestamp",
+			"Records[].attributes.SequenceNumber",
 			"Records[].md5Of*", "Records[].eventSource*", "Records[].awsRegion",
 		},
 		From:  "Records[0].attributes.SenderId",
@@ -49,7 +49,7 @@ var Sources = []detect.Source{
 		Markers: []string{"Records[0].eventSource=aws:s3"},
 		Trusted: []string{
 			"Records[].eventSource", "Records[].eventVersion", "Records[].eventTime", "Records[].eventName",
-			"Records[].awsRegion", "Records[].userIdentity.principalId", "Records[].requestParameters.sourceIPAddress",
+			"Records[].awsRegion", "Records[].requestParameters.sourceIPAddress",
 			"Records[].responseElements.*", "Records[].s3.bucket.arn", "Records[].s3.object.eTag",
 			"Records[].s3.object.versionId", "Records[].s3.object.sequencer",
 		},
@@ -130,8 +130,8 @@ var Sources = []detect.Source{
 		Name: "pipes", Form: detect.FormDrop, Others: streamForms,
 		Markers: []string{"[0].eventSource=aws:*"},
 		Trusted: []string{
-			"[].messageId", "[].receiptHandle", "[].md5Of*", "[].event*", "[].awsRegion", "[].sequenceNumber",
-			"[].invokeIdentityArn", "[].kinesisSchemaVersion", "[].attributes.SenderId", "[].attributes.*Timestamp",
+			"[].receiptHandle", "[].md5Of*", "[].event*", "[].awsRegion", "[].sequenceNumber",
+			"[].invokeIdentityArn", "[].kinesisSchemaVersion", "[].attributes.*Timestamp",
 			"[].attributes.SequenceNumber", "[].dynamodb.SequenceNumber", "[].dynamodb.StreamViewType", "[].timestampType",
 		},
 		From:  "[0].eventSourceARN",
@@ -218,19 +218,19 @@ var Sources = []detect.Source{
 	{
 		Name: "appsync", Form: detect.FormError,
 		Markers: []string{"info.fieldName", "info.parentTypeName"},
-		Trusted: []string{"identity.sub", "identity.issuer", "info.fieldName", "info.parentTypeName"},
+		Trusted: []string{"info.fieldName", "info.parentTypeName"},
 		From:    "identity.sourceIp[0]",
 	},
 	{
 		Name: "appsync", Form: detect.FormError,
 		Markers: []string{"[0].info.fieldName", "[0].info.parentTypeName"},
-		Trusted: []string{"[].identity.sub", "[].identity.issuer", "[].info.fieldName", "[].info.parentTypeName"},
+		Trusted: []string{"[].info.fieldName", "[].info.parentTypeName"},
 		From:    "[0].identity.sourceIp[0]",
 	},
 	{
 		Name: "appsync", Form: detect.FormError,
 		Markers: []string{"typeName", "fieldName", "arguments"},
-		Trusted: []string{"identity.sub", "identity.issuer", "typeName", "fieldName"},
+		Trusted: []string{"typeName", "fieldName"},
 		From:    "identity.sourceIp[0]",
 	},
 	{
@@ -262,7 +262,7 @@ var Sources = []detect.Source{
 		Markers: []string{"xAmzRequestId", "userRequest", "configuration.accessPointArn"},
 		Trusted: []string{
 			"xAmzRequestId", "protocolVersion", "getObjectContext.outputRoute", "getObjectContext.outputToken",
-			"userIdentity.principalId", "userIdentity.accountId", "userIdentity.accessKeyId",
+			"userIdentity.accountId", "userIdentity.accessKeyId",
 		},
 		From: "userIdentity.arn",
 	},
@@ -282,8 +282,8 @@ var Sources = []detect.Source{
 		Name: "alexa", Form: detect.FormDeny, Others: errorForm,
 		Markers: []string{"context.System", "request.type", "request.requestId"},
 		Trusted: []string{
-			"session.sessionId", "session.application.applicationId", "session.user.*", "context.System.api*",
-			"context.System.application.applicationId", "context.System.user.*", "context.System.device.deviceId",
+			"session.sessionId", "session.application.applicationId", "session.user.userId", "context.System.api*",
+			"context.System.application.applicationId", "context.System.user.userId", "context.System.device.deviceId",
 			"request.requestId", "request.timestamp",
 		},
 		From: "context.System.user.userId",
@@ -314,13 +314,13 @@ var Sources = []detect.Source{
 	{
 		Name: "durable", Form: detect.FormDeny, Others: errorForm,
 		Markers: []string{"DurableExecutionArn", "CheckpointToken", "InitialExecutionState"},
-		Trusted: []string{"DurableExecutionArn", "CheckpointToken"},
+		Trusted: []string{"CheckpointToken"},
 		From:    "DurableExecutionArn",
 	},
 	{
 		Name: "stepfunctions", Form: detect.FormError,
 		Markers: []string{"Execution.Id=arn:*", "StateMachine.Id=arn:*"},
-		Trusted: []string{"Execution.Id", "Execution.RoleArn", "StateMachine.Id", "Task.Token"},
+		Trusted: []string{"Execution.RoleArn", "StateMachine.Id", "Task.Token"},
 		From:    "Execution.Id",
 	},
 	{
