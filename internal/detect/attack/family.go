@@ -28,6 +28,7 @@ var families = [...]*family{
 	&shellFamily,
 	&xxeFamily,
 	&ssiFamily,
+	&nosqlFamily,
 	&lookupFamily,
 	&sstiFamily,
 	&xssFamily,

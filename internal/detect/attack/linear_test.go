@@ -50,6 +50,8 @@ func TestHostileTextCostsWhatItsLengthDoes(t *testing.T) {
 	for _, piece := range []string{
 		"${", "${lower:", "${::-", "}", "${a}", "$${", "__proto__", "__proto__[", "constructor[prototype",
 		";", "|", "$(", "`", "\n", ";cat ", ";cat '", ";cat \"a;", "`id", "`id ", ";c''", ";${a", ";$'\\x63", "() {", ";cat${IFS}", "a;id b ", "|id|",
+		"' or ", "1=1 ", "((", "select ", "`", "/*", "'||'", "a.b.c ", ";drop table ", "x as y ", "'' ", "@", "-- \n", "order by 1,", "waitfor delay '",
+		",$in:1", "db.a.find(", "x[$in][]", "; return ", "'this.==",
 	} {
 		short, long := workOn(t, strings.Repeat(piece, 1000)), workOn(t, strings.Repeat(piece, 64_000))
 		if long > 80*short {
