@@ -69,22 +69,21 @@ func (b Batch) Parts(event []byte) []Part {
 	return parts
 }
 
-// Cut returns event without those of its records, all of them in parts, that are
-// gone. All other bytes stay as they are; a record that goes takes a comma next to
+// AppendCut appends to dst, which is not event, the event without those of its
+// records, all of them in parts, that are gone. All other bytes stay as they are; a record that goes takes a comma next to
 // it along, and the blanks round that.
-func Cut(event []byte, parts []Part, gone []bool) []byte {
-	out := make([]byte, 0, len(event))
+func AppendCut(dst, event []byte, parts []Part, gone []bool) []byte {
 	at := 0 // what is before it is written, or gone
 	for len(parts) > 0 {
 		n := 1
 		for n < len(parts) && parts[n].List == parts[0].List {
 			n++
 		}
-		out = append(out, event[at:parts[0].Start]...)
-		out, at = appendKept(out, event, parts[:n], gone), parts[n-1].End
+		dst = append(dst, event[at:parts[0].Start]...)
+		dst, at = appendKept(dst, event, parts[:n], gone), parts[n-1].End
 		parts, gone = parts[n:], gone[n:]
 	}
-	return append(out, event[at:]...)
+	return append(dst, event[at:]...)
 }
 
 // appendKept appends those of a list's records that are not gone, and what stands

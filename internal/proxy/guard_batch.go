@@ -184,7 +184,7 @@ func (b *batch) decide(in *inspected, j *judged) {
 	}
 	j.all = len(j.taken) == len(b.all)
 	if !j.whole && !j.all {
-		j.rest = detect.Cut(in.o.Event, b.all, b.bad)
+		j.rest = detect.AppendCut(b.left[:0], in.o.Event, b.all, b.bad) // left is a copy: something is bad
 	}
 }
 

@@ -376,7 +376,7 @@ var Sources = []detect.Source{
 		Trusted: []string{"Records[].cf.config.*"},
 		From:    "Records[0].cf.request.clientIp",
 	},
-	{Name: "direct", Form: detect.FormError, Others: []detect.Form{detect.FormSuccess}},
+	{Name: "direct", Form: detect.FormError, Others: []detect.Form{detect.FormHTTP, detect.FormSuccess, detect.FormDeliver}},
 }
 
 // What else may be asked for.

@@ -138,6 +138,42 @@ func TestSources(t *testing.T) {
 	}
 }
 
+// What one source sends through another is judged, and refused as the outermost
+// wants it.
+func TestSourcesInSources(t *testing.T) {
+	in := func(outer string, inner []byte) []byte { return golden(t, outer, string(inner)) }
+	const text = "x' OR 7=7 --"
+	notification := func(message []byte) []byte {
+		b, err := json.Marshal(map[string]string{"Type": "Notification", "TopicArn": "arn:aws:sns:eu-central-1:123456789012:orders", "Message": string(message)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	tests := []struct {
+		name   string
+		event  []byte
+		source string
+		path   string
+	}{
+		{"SNS in SQS", in("sqs", notification([]byte(text))), "sqs", "Records[0].body.Message"},
+		{"S3 in SNS in SQS", in("sqs", notification(golden(t, "s3", text))), "sqs", "Records[0].body.Message.Records[0].s3.object.key"},
+		{"EventBridge in SQS", in("sqs", golden(t, "eventbridge", text)), "sqs", "Records[0].body.detail.note"},
+		{"SNS in Kinesis", in("kinesis", notification([]byte(text))), "kinesis", "Records[0].kinesis.data.Message"},
+		{"DynamoDB in Kinesis", in("kinesis", golden(t, "dynamodb", text)), "kinesis", "Records[0].kinesis.data.Records[0].dynamodb.NewImage.Note.S"},
+		{"SQS in EventBridge", in("eventbridge", golden(t, "sqs", text)), "eventbridge", "detail.note.Records[0].body"},
+	}
+	for _, tt := range tests {
+		var e attack.Engine
+		if got := e.Source(tt.event).Name; got != tt.source {
+			t.Errorf("%s: source %s", tt.name, got)
+		}
+		if r := inspect(t, tt.event); len(r.Findings) != 1 || r.Findings[0].Path != tt.path {
+			t.Errorf("%s: findings %+v, want one at %s", tt.name, r.Findings, tt.path)
+		}
+	}
+}
+
 // A source that stands more than once is one to a customer: its name, its forms
 // and its batch are the same.
 func TestShapesOfOneSource(t *testing.T) {

@@ -62,7 +62,7 @@ var notes = map[string]string{
 	"iot-provisioning":      "The device is not provisioned.",
 	"iot":                   "As SNS. What a rule of IoT Core sends has no shape of its own, and is `direct`.",
 	"cloudfront":            "No layer runs at the edge: this source is for `gatehouse scan`.",
-	"direct":                "Everything that is no other source. The caller reads the error. `success` for what is invoked asynchronously.",
+	"direct":                "Everything that is no other source. The caller reads the error. `http` for what a mapping template or a router of your own sends, `success` for what is invoked asynchronously.",
 }
 
 // TestDocs holds docs/refusals.md to what the relay does with an attack from each
