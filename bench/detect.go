@@ -21,6 +21,7 @@ type detection struct {
 	sets         string // names with commas between; "" means all
 	ours         bool   // no yardsticks
 	full         bool   // Coraza judges every row, not a sample
+	cost         bool   // nothing but costs
 	halves       bool   // even and odd rows apart
 	misses       string // "SET/CLASS" whose wrong rows are printed
 
@@ -44,40 +45,60 @@ func (d *detection) define(f *flag.FlagSet) {
 	f.BoolVar(&d.ours, "ours", false, "detect: no yardsticks, no costs")
 	f.BoolVar(&d.full, "full", false, "detect: Coraza judges every row, not a sample")
 	f.BoolVar(&d.halves, "halves", false, "detect: even and odd rows apart too")
+	f.BoolVar(&d.cost, "cost", false, "detect: the costs only")
 	f.StringVar(&d.misses, "misses", "", "detect: print the rows of `SET/CLASS` that are judged wrongly")
 }
 
-// measure judges the data sets.
-func (d *detection) measure(programs, int) (*Report, error) {
+// measure judges the data sets, and what the engine costs.
+func (d *detection) measure(p programs, n int) (*Report, error) {
+	report := &Report{Bench: "detect"}
+	if !d.cost {
+		if err := d.judgeSets(report); err != nil {
+			return nil, err
+		}
+	}
+	var all []cost
+	if !d.ours {
+		benignCosts(report)
+		if err := weigh(report, p, n); err != nil {
+			return nil, err
+		}
+		all = costs(report)
+		judgeCosts(report, all)
+	}
+	report.table = func(out io.Writer) { d.print(out, report, all) }
+	return report, nil
+}
+
+// judgeSets judges the data sets.
+func (d *detection) judgeSets(report *Report) error {
 	names, err := d.names()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	floors, err := readFloors(d.floors)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rows, absent, err := readSets(d.data, names)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	report := &Report{Bench: "detect"}
 	for _, name := range absent {
 		report.Skipped = append(report.Skipped, fmt.Sprintf("no data set %q in %s", name, d.data))
 	}
 	d.rows, d.classes = rows, classesOf(rows)
 	d.columns = []column{{"ours block", flagBlock, false}, {"ours detect", flagDetect, false}}
 	forEach(rows, judgeOurs)
-	report.table = d.print
 	d.judge(report, floors)
 	if !d.ours {
 		if err := d.yardsticks(); err != nil {
-			return nil, err
+			return err
 		}
 		d.judgeBeside(report, floors)
 	}
 	d.addRows(report)
-	return report, nil
+	return nil
 }
 
 // names are the sets to read.
@@ -101,18 +122,18 @@ func (d *detection) names() ([]string, error) {
 
 // forEach gives every row to a judge, of which there is one on each core.
 func forEach(rows []*row, newJudge func() func(*row)) {
-	const batch = 64
+	const few = 64
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			judge := newJudge()
 			for {
-				from := int(next.Add(batch)) - batch
+				from := int(next.Add(few)) - few
 				if from >= len(rows) {
 					return
 				}
-				for _, r := range rows[from:min(from+batch, len(rows))] {
+				for _, r := range rows[from:min(from+few, len(rows))] {
 					judge(r)
 				}
 			}
@@ -244,9 +265,20 @@ func (d *detection) judge(report *Report, floors []floor) {
 	}
 }
 
-// print writes the table for people: the share flagged and, in brackets, how many
-// rows are judged wrongly.
-func (d *detection) print(out io.Writer) {
+// print writes the tables for people.
+func (d *detection) print(out io.Writer, report *Report, costs []cost) {
+	if !d.cost {
+		d.printSets(out)
+	}
+	if !d.ours {
+		printWeights(out, report)
+		printCosts(out, costs)
+	}
+}
+
+// printSets writes the share flagged and, in brackets, how many rows are judged
+// wrongly.
+func (d *detection) printSets(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "set\tclass\tn\twrong is")
 	for _, col := range d.columns {

@@ -19,6 +19,7 @@ import (
 type programs struct {
 	extension, bare, relay, reverseproxy string
 	zip, policy                          string
+	engine, noengine                     string
 }
 
 func main() {
@@ -37,6 +38,8 @@ func run() error {
 	flags.StringVar(&p.reverseproxy, "reverseproxy", "", "`path` of bench/reverseproxy")
 	flags.StringVar(&p.zip, "zip", "", "`path` of the layer")
 	flags.StringVar(&p.policy, "policy", "", "`path` of the layer's policy")
+	flags.StringVar(&p.engine, "engine", "", "`path` of bench/engine")
+	flags.StringVar(&p.noengine, "noengine", "", "`path` of bench/noengine")
 	asJSON := flags.Bool("json", false, "end with one line of JSON")
 	check := flags.Bool("check", false, "exit 1 when a goal is missed")
 	n := flags.Int("n", 0, "how often to measure each; 0 is the usual number")
