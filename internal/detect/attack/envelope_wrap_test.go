@@ -178,7 +178,7 @@ func (a rawArray) MarshalJSON() ([]byte, error) { return []byte(a), nil }
 func multipartBody(p string) string {
 	const line = "------shop7MA4YWxk\r\n"
 	return line + "Content-Disposition: form-data; name=\"size\"\r\n\r\nlarge\r\n" +
-		line + "Content-Disposition: form-data; name=\"note\"; filename=\"n.txt\"\r\nContent-Type: text/plain\r\n\r\n" + p + "\r\n" +
+		line + "Content-Disposition: form-data; name=\"ref\"; filename=\"n.txt\"\r\nContent-Type: text/plain\r\n\r\n" + p + "\r\n" +
 		"------shop7MA4YWxk--\r\n"
 }
 
@@ -246,12 +246,14 @@ var noise = sync.OnceValue(func() string {
 })
 
 // behind puts text in front of p so that whoever reads p still reads the same: into
-// a member of its own where p is a JSON object, a field of its own where it is a
-// form.
+// a member of its own where p is a JSON object or means something as a whole only, a
+// field of its own where it is a form.
 func behind(text, p string) string {
 	switch {
 	case isObject(p):
 		return `{"pad":` + quoted(text) + "," + p[1:]
+	case isWhole(p):
+		return `{"pad":` + quoted(text) + `,"q":` + quoted(p) + "}"
 	case isFields(p):
 		return "pad=" + q(text) + "&" + p
 	}
@@ -263,6 +265,8 @@ func before(p, text string) string {
 	switch {
 	case isObject(p):
 		return p[:len(p)-1] + `,"pad":` + quoted(text) + "}"
+	case isWhole(p):
+		return `{"q":` + quoted(p) + `,"pad":` + quoted(text) + "}"
 	case isFields(p):
 		return p + "&pad=" + q(text)
 	}
@@ -270,6 +274,13 @@ func before(p, text string) string {
 }
 
 func isObject(p string) bool { return strings.HasPrefix(p, `{"`) && strings.HasSuffix(p, "}") }
+
+// isWhole reports whether p is a URL or an absolute path, and so none behind
+// something else.
+func isWhole(p string) bool {
+	scheme, _, ok := strings.Cut(p, "://")
+	return strings.HasPrefix(p, "/") || ok && !strings.ContainsAny(scheme, " <'\"(;&|$")
+}
 
 // isFields reports whether p begins with a name, as fields have, and "=".
 func isFields(p string) bool {
