@@ -122,7 +122,7 @@ func declares(b []byte, encoding string) bool { return containsFold(untilTagEnd(
 func entityRule(b []byte) int {
 	b = b[:min(len(b), maxTag)]
 	rest := skipBlanks(b)
-	if len(rest) == len(b) {
+	if len(rest) == len(b) || len(rest) == 0 {
 		return -1
 	}
 	parameter := rest[0] == '%'
