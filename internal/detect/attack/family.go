@@ -23,6 +23,7 @@ type family struct {
 
 // families are asked in this order. The first that is sure speaks for the value.
 var families = [...]*family{
+	&xpathFamily, // before SQL, which has conditions like it
 	&sqlFamily,
 	&sqlPhrases,
 	&shellFamily,
@@ -37,6 +38,8 @@ var families = [...]*family{
 	&lfiFamily,
 	&wrapperFamily,
 	&ssrfFamily,
+	&crlfFamily,
+	&ldapFamily,
 }
 
 // probe is one value as a family sees it.
