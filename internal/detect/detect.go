@@ -177,6 +177,10 @@ type Gap struct {
 // Result is what an Engine says of one event. The caller owns it and may use it
 // again after Reset.
 type Result struct {
+	// Except, where it is set, is asked of each rule that fits at a path, maybe more
+	// than once. What it accepts is no finding, and hides none: the value is judged on.
+	Except func(rule, path string) bool
+
 	Findings []Finding
 	Gaps     []Gap
 	// Strings counts the values judged, Work the bytes read by scanner, decoders
@@ -188,7 +192,7 @@ type Result struct {
 
 // Reset empties r and keeps its buffers.
 func (r *Result) Reset() {
-	r.Findings, r.Gaps = r.Findings[:0], r.Gaps[:0]
+	r.Except, r.Findings, r.Gaps = nil, r.Findings[:0], r.Gaps[:0]
 	r.Strings, r.Work, r.Exhausted = 0, 0, false
 }
 

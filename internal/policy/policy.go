@@ -147,6 +147,9 @@ func (p *Policy) Expired(since, now time.Time) []string {
 	return over
 }
 
+// Excepts reports whether there are exceptions at all.
+func (p *Policy) Excepts() bool { return len(p.file.exceptions) > 0 }
+
 // Refusal returns the form that events.refuse asks for from source, else def.
 func (p *Policy) Refusal(source string, def detect.Form) detect.Form {
 	if form, ok := p.file.refuse[source]; ok {

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"slices"
-	"strings"
 
 	"gatehouse/internal/detect"
 	"gatehouse/internal/policy"
@@ -15,11 +14,12 @@ const maxRounds = 32
 // exceptions.
 type judged struct {
 	found    []detect.Finding
-	excepted []string
-	taken    []detect.Part // records to take out of the batch
-	rest     []byte        // the event without them
-	all      bool          // these are all
-	whole    bool          // a batch that must be refused as a whole
+	excepted []string       // exceptions that applied
+	passed   map[place]bool // where
+	taken    []detect.Part  // records to take out of the batch
+	rest     []byte         // the event without them
+	all      bool           // these are all
+	whole    bool           // a batch that must be refused as a whole
 }
 
 // inspected is an event under inspection.
@@ -34,54 +34,73 @@ type inspected struct {
 
 func (in *inspected) batched() bool { return in.form == detect.FormDrop || in.form == detect.FormFail }
 
-// inspect judges an event. The engine stops looking once it has found enough.
-// Nothing may hide behind what does not have the event refused: a value that an
-// exception covers, or a record that is taken out of its batch. So what is left
-// without those is inspected again, until nothing more is found.
+// inspect judges an event. Where its source sends batches and their records are
+// refused one by one, what is left without those in which something was found is
+// inspected again, until nothing is: the engine stops looking once it has found
+// enough, and a record must not hide behind another.
 func (g *Guard) inspect(in *inspected) judged {
 	var j judged
-	b := batch{left: in.o.Event}
-	found, passed := g.look(in, b.left, &j)
-	for round := 0; ; round++ {
-		if in.batched() && b.all == nil && firstStrong(found) != nil {
-			b.all = in.source.Batch.Parts(in.o.Event)
-			b.bad = make([]bool, len(b.all))
-		}
-		if more := b.take(found) + b.pass(passed); more == 0 || !in.batched() && firstStrong(j.found) != nil {
-			break
-		}
+	found := g.look(in, in.o.Event, &j)
+	if !in.batched() || firstStrong(found) == nil {
+		return j
+	}
+	b := batch{left: in.o.Event, all: in.source.Batch.Parts(in.o.Event)}
+	b.bad = make([]bool, len(b.all))
+	for round := 0; b.take(found); round++ {
 		if round == maxRounds {
-			j.whole, in.result.Exhausted = true, true // what is left was not inspected to its end
+			j.whole = true // fail-closed: what is left was not inspected to its end
 			return j
 		}
-		found, passed = g.look(in, b.left, &j)
+		found = g.look(in, b.left, &j)
 	}
-	if in.batched() && firstStrong(j.found) != nil {
-		b.decide(in, &j)
-	}
+	b.decide(in, &j)
 	return j
 }
 
 // look inspects what is left of an event, and adds what it says to j and to the
-// result of all inspections. It returns what was found now, and which of it an
-// exception covers.
-func (g *Guard) look(in *inspected, left []byte, j *judged) (found, passed []detect.Finding) {
+// result of all inspections. It returns what was found now.
+func (g *Guard) look(in *inspected, left []byte, j *judged) []detect.Finding {
 	now := results.Get().(*detect.Result)
 	defer results.Put(now)
 	now.Reset()
+	if in.policy.Excepts() {
+		now.Except = g.except(in, j)
+	}
 	in.engine.Inspect(left, in.source, now, in.o.Stop)
-	found, passed, excepted := g.excepted(in.policy, in.source, now.Findings)
-	for _, e := range excepted {
+	found := slices.Clone(now.Findings) // the result goes back to its pool
+	j.found = addNew(j.found, found)
+	all := in.result
+	all.Strings, all.Work = max(all.Strings, now.Strings), all.Work+now.Work
+	all.Exhausted, all.Gaps = now.Exhausted, append(all.Gaps[:0], now.Gaps...) // the last word
+	return found
+}
+
+// maxPassed bounds the places that are counted where an exception applied.
+const maxPassed = 1024
+
+// place is where a rule fits.
+type place struct{ path, rule string }
+
+// except returns what says whether an exception of the policy covers a rule at a
+// path, and notes in j where one did.
+func (g *Guard) except(in *inspected, j *judged) func(rule, path string) bool {
+	now := g.now()
+	return func(rule, path string) bool {
+		e := in.policy.Exception(rule, path, in.source.Name, now)
+		if e == "" {
+			return false
+		}
 		if !slices.Contains(j.excepted, e) {
 			j.excepted = append(j.excepted, e)
 		}
+		if j.passed == nil {
+			j.passed = make(map[place]bool)
+		}
+		if len(j.passed) < maxPassed {
+			j.passed[place{path, rule}] = true
+		}
+		return true
 	}
-	j.found = addNew(j.found, found)
-	all := in.result
-	all.Findings = addNew(all.Findings, now.Findings)
-	all.Strings, all.Work = max(all.Strings, now.Strings), all.Work+now.Work
-	all.Exhausted, all.Gaps = now.Exhausted, append(all.Gaps[:0], now.Gaps...) // the last word
-	return found, passed
 }
 
 // addNew appends to all what it does not hold yet.
@@ -89,7 +108,6 @@ func addNew(all, more []detect.Finding) []detect.Finding {
 	if len(all) == 0 {
 		return append(all, more...)
 	}
-	type place struct{ path, rule string }
 	known := make(map[place]bool, len(all)+len(more))
 	for _, f := range all {
 		known[place{f.Path, f.RuleID}] = true
@@ -103,54 +121,36 @@ func addNew(all, more []detect.Finding) []detect.Finding {
 	return all
 }
 
-// batch is an event of which parts are put aside, and the records of it where it
-// is a batch.
+// batch is an event of a batch, and its records.
 type batch struct {
-	left   []byte // the event, with blanks in the place of what was put aside
+	left   []byte // the event, with blanks in the place of the bad ones
 	copied bool
 	all    []detect.Part
 	bad    []bool // by record
 }
 
-// put writes text and blanks over left[start:end], so that all else keeps its
-// offset and its path.
-func (b *batch) put(start, end int, text string) {
+// put writes 0 and blanks over left[start:end], so that all else keeps its offset
+// and its path.
+func (b *batch) put(start, end int) {
 	if !b.copied {
 		b.left, b.copied = slices.Clone(b.left), true
 	}
-	for i := start + copy(b.left[start:end], text); i < end; i++ {
+	b.left[start] = '0'
+	for i := start + 1; i < end; i++ {
 		b.left[i] = ' '
 	}
 }
 
-// take puts the records aside in which something strong was found, and returns how
-// many more they are.
-func (b *batch) take(found []detect.Finding) (more int) {
+// take puts the records aside in which something strong was found, and reports
+// whether there are more of them.
+func (b *batch) take(found []detect.Finding) (more bool) {
 	for i := range found {
 		n := recordOf(b.all, &found[i])
 		if found[i].Weak || n < 0 || b.bad[n] {
 			continue
 		}
-		b.bad[n] = true
-		more++
-		b.put(b.all[n].Start, b.all[n].End, "0")
-	}
-	return more
-}
-
-// pass puts the values aside that an exception covers, and returns how many more
-// they are. A key stays: the paths below it begin with it.
-func (b *batch) pass(passed []detect.Finding) (more int) {
-	for i := range passed {
-		f := &passed[i]
-		value := b.left[f.Start:f.End]
-		if f.Weak || len(value) < 2 || value[0] != '"' || strings.HasPrefix(strings.TrimLeft(string(b.left[f.End:min(len(b.left), f.End+16)]), " \t\r\n"), ":") {
-			continue
-		}
-		if string(value[:2]) != `""` {
-			b.put(f.Start, f.End, `""`)
-			more++
-		}
+		b.bad[n], more = true, true
+		b.put(b.all[n].Start, b.all[n].End)
 	}
 	return more
 }

@@ -144,6 +144,7 @@ func TestNothingHidesBehindAnException(t *testing.T) {
 	}{
 		{"covered", sns(injection, "fine"), proxy.Allow, ""},
 		{"covered, one deep", sns(twice(injection), "fine"), proxy.Allow, ""},
+		{"with another rule's in the same value", sns(injection+"<script>alert(1)</script>", "fine"), proxy.Refuse, "Records[0].Sns.Message"},
 		{"beside it", sns(injection, injection), proxy.Refuse, "Records[0].Sns.Subject"},
 		{"deep beside it", sns(injection, twice(injection)), proxy.Refuse, "Records[0].Sns.Subject"},
 		{"deep beside a thousand", `{"Records":[` + strings.Repeat(`{"Sns":{"Message":"`+injection+`"}},`, 1200) + sns(injection, twice(injection))[len(`{"Records":[`):], proxy.Refuse, "Records[1200].Sns.Subject"},

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 
 	"gatehouse/internal/detect"
@@ -36,7 +35,7 @@ func (g *Guard) event(o *detect.Observation) Verdict {
 	if v.Action == Quarantine {
 		v.Event = j.rest
 	}
-	v.Receipt = receipt(o.Event, res)
+	v.Receipt = receipt(o.Event, res, len(j.found)+len(j.passed))
 	if v.Action.Blocks() {
 		v.Receipt.Dropped = len(v.Taken)
 	}
@@ -105,25 +104,6 @@ func gap(size int, reason string) *record.Receipt {
 	return &record.Receipt{Bytes: size, Gaps: []detect.Gap{{Reason: reason, Bytes: size}}}
 }
 
-// excepted splits off the findings that an exception of the policy covers, and
-// returns those exceptions, each once. Both are copies, because the result goes
-// back to its pool.
-func (g *Guard) excepted(p *policy.Policy, source *detect.Source, all []detect.Finding) (found, passed []detect.Finding, excepted []string) {
-	now := g.now()
-	for _, f := range all {
-		e := p.Exception(f.RuleID, f.Path, source.Name, now)
-		if e == "" {
-			found = append(found, f)
-			continue
-		}
-		passed = append(passed, f)
-		if !slices.Contains(excepted, e) {
-			excepted = append(excepted, e)
-		}
-	}
-	return found, passed, excepted
-}
-
 // remember puts what is known of the event where records of its invocation find
 // it.
 func (g *Guard) remember(o *detect.Observation, v Verdict, excepted []string) {
@@ -177,10 +157,10 @@ func (g *Guard) finding(kind record.Kind, v Verdict, f *detect.Finding) *record.
 	}
 }
 
-func receipt(event []byte, res *detect.Result) *record.Receipt {
+func receipt(event []byte, res *detect.Result, findings int) *record.Receipt {
 	return &record.Receipt{
 		Bytes: len(event), Strings: res.Strings, Work: res.Work,
-		Inspected: true, Exhausted: res.Exhausted, Findings: len(res.Findings),
+		Inspected: true, Exhausted: res.Exhausted, Findings: findings,
 		Gaps: append([]detect.Gap(nil), res.Gaps...),
 	}
 }

@@ -205,17 +205,18 @@ func (s *Scan) event(e *Event) error {
 	res := &s.result
 	res.Reset()
 	e.Source = s.Engine.Source(e.Data)
-	s.Engine.Inspect(e.Data, e.Source, res, nil)
-	e.Gaps = res.Gaps
-	for _, f := range res.Findings {
-		name := s.Policy.Exception(f.RuleID, f.Path, e.Source.Name, s.Now)
-		if name == "" {
-			e.Findings = append(e.Findings, f)
-			continue
+	excepted := make(map[string]bool) // by rule and path
+	res.Except = func(rule, path string) bool {
+		name := s.Policy.Exception(rule, path, e.Source.Name, s.Now)
+		if at := rule + "@" + path; name != "" && !excepted[at] {
+			excepted[at] = true
+			e.Excepted++
+			e.Exceptions = addOnce(e.Exceptions, name)
 		}
-		e.Excepted++
-		e.Exceptions = addOnce(e.Exceptions, name)
+		return name != ""
 	}
+	s.Engine.Inspect(e.Data, e.Source, res, nil)
+	e.Gaps, e.Findings = res.Gaps, append(e.Findings, res.Findings...)
 	s.count(e)
 	for _, r := range s.Reports {
 		if err := r.Event(e); err != nil {

@@ -101,7 +101,7 @@ func (in *inspection) ask(value []byte, c class) (o opinion) {
 			return opinion{}
 		}
 		r, at := f.match(in, p)
-		if r == nil {
+		if r == nil || in.excepted(r) {
 			continue
 		}
 		if o.add(r, at); o.score >= surely {

@@ -37,6 +37,11 @@ func (in *inspection) found(o *opinion, value []byte) (refused bool) {
 	return !weak
 }
 
+// excepted reports whether the caller excepts r where the value at hand stands.
+func (in *inspection) excepted(r *rule) bool {
+	return in.result.Except != nil && in.result.Except(r.id, in.path())
+}
+
 // recorded reports whether r is the latest finding, in the string at hand: the same
 // weak sign in one encoding and another is one sign.
 func (in *inspection) recorded(r *rule) bool {
