@@ -32,7 +32,7 @@ type Engine struct {
 	// Profile says which rules are asked; the zero value is Block.
 	Profile Profile
 	// Budget says how much work an event of so many bytes may cost, in bytes that
-	// scanner, decoders and rules read; nil: 16 × size + 1 MiB.
+	// scanner, decoders and rules read; nil: 40 × size + 1 MiB.
 	Budget func(eventBytes int) int
 
 	inspections sync.Pool // of *inspection
@@ -65,7 +65,7 @@ func (e *Engine) budget(size int) int {
 	if e.Budget != nil {
 		return e.Budget(size)
 	}
-	return 16*size + 1<<20
+	return 40*size + 1<<20
 }
 
 // Value returns the string at path in event, unescaped: "Records[0].Sns.TopicArn".

@@ -161,7 +161,7 @@ func TestBudgetHoldsBenign(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := inspect(t, tt.event)
-			if r.Exhausted || r.Work > 16*len(tt.event) || len(r.Findings) > 0 {
+			if r.Exhausted || r.Work > 40*len(tt.event) || len(r.Findings) > 0 {
 				t.Errorf("work = %d for %d bytes, exhausted %v, findings %d", r.Work, len(tt.event), r.Exhausted, len(r.Findings))
 			}
 			t.Logf("%.1f bytes of work a byte", float64(r.Work)/float64(len(tt.event)))
@@ -239,7 +239,7 @@ func FuzzInspect(f *testing.F) {
 		if !bytes.Equal(before, event) {
 			t.Fatal("the event was modified")
 		}
-		if r.Exhausted || r.Work > 16*len(event)+1<<20 {
+		if r.Exhausted || r.Work > 40*len(event)+1<<20 {
 			t.Errorf("work = %d for %d bytes", r.Work, len(event))
 		}
 		for _, f := range r.Findings {

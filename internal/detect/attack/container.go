@@ -26,7 +26,7 @@ type container struct {
 var containers = [...]container{
 	{"base64", func(_ []byte, c class) bool { return c&^(letter|digit|slash|dash|equals|blank) == 0 }, sniffBase64, openBase64},
 	{"base64", func(v []byte, _ class) bool { return v[0]|0x20 == 'b' || v[0]|0x20 == 'd' }, sniffPrefixed, openPrefixed},
-	{"hex", func(_ []byte, c class) bool { return c&^(letter|digit) == 0 }, sniffHex, openHex},
+	{"hex", func(_ []byte, c class) bool { return c&^(letter|digit) == 0 && c&letter != 0 }, sniffHex, openHex},
 	{"gzip", func(v []byte, _ class) bool { return v[0] == 0x1F }, isGzip, openGzip},
 	{"zlib", func(v []byte, _ class) bool { return v[0] == 0x78 }, isZlib, openZlib},
 }
@@ -62,11 +62,29 @@ func (in *inspection) open(k *container, value []byte) {
 	case in.containers() > maxContainers:
 		in.gap("depth", len(value))
 	case !k.open(in, l, value) || in.done:
-	case !isText(l.buf) && !packed(l.buf):
-		in.strings(l.buf)
 	default:
-		in.judge(l.buf, classesOf(l.buf))
+		in.plainly(l.buf)
 	}
+}
+
+// plainly judges bytes that may be text, or binary with text in it. The rules are
+// not asked about what is compressed: by chance it has whatever they look for.
+func (in *inspection) plainly(b []byte) {
+	c := classesOf(b)
+	switch {
+	case isText(b) || bytes.HasPrefix(b, kplMagic):
+		in.judge(b, c)
+	case packed(b) && in.inflates(b, c):
+	default:
+		in.strings(b)
+	}
+}
+
+// inflates judges what is compressed in b. It reports false where nothing is.
+func (in *inspection) inflates(b []byte, c class) bool {
+	strings := in.result.Strings
+	in.unpack(b, c)
+	return in.result.Strings > strings || in.done || in.undone >= in.limit
 }
 
 // containers counts those that are open.
@@ -127,12 +145,42 @@ func (in *inspection) strings(binary []byte) {
 		if i < len(binary) && binary[i] < utf8.RuneSelf && classOf[binary[i]]&control == 0 {
 			continue
 		}
-		if run := binary[start:i]; len(run) >= minString {
+		if run := binary[start:i]; len(run) >= minString && !isNoise(binary, start, i) {
 			in.judge(run, classesOf(run))
 		}
 		start = i + 1
 	}
 	in.pop()
+}
+
+const (
+	// maxChance is the longest string that chance makes of bytes without meaning.
+	maxChance = 19
+	// noiseRound is how much is looked at on either side of a string, in bytes, and
+	// minRound how much there must be to tell.
+	noiseRound, minRound = 128, 64
+)
+
+// isNoise reports whether b[from:to] is what chance makes printable: short, and
+// among bytes that are so in fewer than half of all cases, as in a picture or an
+// archive.
+func isNoise(b []byte, from, to int) bool {
+	if to-from > maxChance {
+		return false
+	}
+	before, behind := b[max(0, from-noiseRound):from], b[to:min(len(b), to+noiseRound)]
+	n := len(before) + len(behind)
+	return n >= minRound && 2*(printable(before)+printable(behind)) < n
+}
+
+// printable counts the characters of ASCII in b that can be printed.
+func printable(b []byte) (n int) {
+	for _, c := range b {
+		if c < utf8.RuneSelf && classOf[c]&control == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // packed reports whether b begins as what another container opens.
@@ -187,7 +235,8 @@ func base64Alphabet(b []byte) *base64.Encoding {
 // minHex is the shortest value that is tried as hex, in characters.
 const minHex = 32
 
-// openHex undoes hex that stands for text.
+// openHex undoes hex that stands for text. Digits alone are a number: CloudWatch's
+// ids, 56 of them, would often do for text.
 func openHex(_ *inspection, l *layer, src []byte) bool {
 	var ok bool
 	l.buf, ok = appendHex(l.buf, src)

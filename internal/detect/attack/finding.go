@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"sort"
 	"unicode/utf8"
 
 	"gatehouse/internal/detect"
@@ -14,7 +15,7 @@ const before = 128
 func (in *inspection) found(o *opinion, value []byte) (refused bool) {
 	score := o.score + in.field().bias()
 	weak := o.rule.weak || score < refuseAt
-	if weak && in.recorded(o.rule) {
+	if weak && (in.recorded(o.rule) || in.before(o.rule)) {
 		return false
 	}
 	if len(in.result.Findings) == maxFindings {
@@ -51,6 +52,19 @@ func (in *inspection) recorded(r *rule) bool {
 	}
 	f := &in.result.Findings[n-1]
 	return f.Weak && f.Start == in.raw.start && f.End == in.raw.end && f.RuleID == r.id
+}
+
+// before reports whether an earlier reading found r, which is weak, in the string at
+// hand.
+func (in *inspection) before(r *rule) bool {
+	earlier := in.result.Findings[:in.first]
+	i := sort.Search(len(earlier), func(i int) bool { return earlier[i].Start >= in.raw.start })
+	for ; i < len(earlier) && earlier[i].Start == in.raw.start; i++ {
+		if earlier[i].RuleID == r.id {
+			return true
+		}
+	}
+	return false
 }
 
 // path writes out where the value at hand stands. JSON and forms inside a string

@@ -21,9 +21,10 @@ const (
 )
 
 // readings are how many encodings, JSON not counted, are undone in one reading of
-// an event after the other. It is read again only where nothing was found and
-// there was more to undo. So what is written to cost much, in front of an attack,
-// cannot use up the budget before the attack is reached.
+// an event after the other. It is read again only where nothing was found that
+// may refuse it and there was more to undo, and then the rules are asked about what
+// the first reading did not reach. So what is written to cost much, in front of an
+// attack, cannot use up the budget before the attack is reached.
 var readings = [...]int{1, maxLayers}
 
 // plainWord is the longest word that is judged as nothing else, in bytes.
@@ -42,6 +43,8 @@ type inspection struct {
 	limit   int  // how many encodings are undone in this reading, JSON not counted
 	undone  int  // how many of them are at the moment
 	clipped bool // there was more to undo
+	known   int  // under so many encodings the rules have been asked already; -1: none
+	first   int  // findings of the readings before
 
 	hits   hits
 	probe  probe
@@ -73,6 +76,7 @@ type layer struct {
 func (in *inspection) begin(event []byte, source *detect.Source, result *detect.Result, stop func() bool, budget int) {
 	in.result, in.source, in.stop, in.budget = result, source, stop, budget
 	in.asked, in.done, in.strong = 0, false, 0
+	in.known, in.first = -1, 0
 	in.rewind(event, readings[0])
 }
 
@@ -91,8 +95,8 @@ func (in *inspection) run(event []byte) {
 		if !in.clipped || in.done || in.strong > 0 {
 			return
 		}
-		// All is counted again, and what is weak is found again.
-		in.result.Strings, in.result.Gaps, in.result.Findings = 0, in.result.Gaps[:0], in.result.Findings[:0]
+		in.result.Strings, in.result.Gaps = 0, in.result.Gaps[:0] // counted again
+		in.known, in.first = in.limit, len(in.result.Findings)
 		in.rewind(event, limit)
 		in.event()
 	}
@@ -187,6 +191,10 @@ func (in *inspection) str(l *layer, item *str) {
 	in.judge(text, c)
 }
 
+// maxHeader is the longest array of bytes that is judged as text whatever it looks
+// like, in bytes.
+const maxHeader = 512
+
 // bytes judges an array of numbers that may be bytes, as Kafka and ActiveMQ have
 // them.
 func (in *inspection) bytes(l *layer, item *str) {
@@ -195,8 +203,12 @@ func (in *inspection) bytes(l *layer, item *str) {
 	}
 	if top := &in.layers[in.top]; !in.clip() {
 		top.buf = appendBytes(top.buf[:0], l.scanner.text[item.start:item.end])
-		if in.spend(len(top.buf)) {
+		switch {
+		case !in.spend(len(top.buf)):
+		case len(top.buf) < maxHeader:
 			in.judge(top.buf, classesOf(top.buf))
+		default: // a file more likely than a header
+			in.plainly(top.buf)
 		}
 	}
 	in.pop()
@@ -216,8 +228,10 @@ func (in *inspection) judge(value []byte, c class) {
 		in.pop()
 		return
 	}
-	if o := in.ask(value, c); o.rule != nil && in.found(&o, value) {
-		return
+	if in.undone > in.known {
+		if o := in.ask(value, c); o.rule != nil && in.found(&o, value) {
+			return
+		}
 	}
 	found := in.values
 	in.split(value, c)

@@ -176,7 +176,7 @@ func TestBombs(t *testing.T) {
 	var e attack.Engine
 	var r detect.Result
 	e.Inspect(event, e.Source(event), &r, nil)
-	if !r.Exhausted || r.Work > 16*len(event)+1<<20 {
+	if !r.Exhausted || r.Work > 40*len(event)+1<<20 {
 		t.Errorf("exhausted %v after %d of work for %d bytes", r.Exhausted, r.Work, len(event))
 	}
 }
