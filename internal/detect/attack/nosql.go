@@ -47,7 +47,7 @@ func matchNoSQL(in *inspection, p *probe) (r *rule, at int) {
 			break
 		}
 		i += n
-		end := i + 1 + lettersIn(text[i+1:])
+		end := i + 1 + wordLength(text[i+1:])
 		if !isMongoOperator(text[i:end]) {
 			continue
 		}
@@ -69,14 +69,6 @@ func matchNoSQL(in *inspection, p *probe) (r *rule, at int) {
 		return &nosqlRules[nosqlWeakOperator], p.from + weak
 	}
 	return nil, 0
-}
-
-// lettersIn returns how many letters b begins with.
-func lettersIn(b []byte) (n int) {
-	for n < len(b) && classOf[b[n]]&letter != 0 {
-		n++
-	}
-	return n
 }
 
 // isMongoOperator reports whether name, which begins with $, changes what a query
@@ -138,7 +130,7 @@ func startsValue(b []byte) bool {
 	if classOf[b[0]]&digit != 0 {
 		return true
 	}
-	switch string(b[:lettersIn(b)]) {
+	switch string(b[:wordLength(b)]) {
 	case "true", "false", "null", "function", "new":
 		return true
 	}
@@ -164,12 +156,12 @@ func mongoCommand(text []byte) int {
 			continue
 		}
 		rest := text[i:min(len(text), i+maxMongoCommand)]
-		n = lettersIn(rest)
+		n = wordLength(rest)
 		rest = rest[n:]
 		if n == 0 || len(rest) == 0 || rest[0] != '.' {
 			continue
 		}
-		n = lettersIn(rest[1:]) + 1
+		n = wordLength(rest[1:]) + 1
 		if n < len(rest) && rest[n] == '(' && isMongoMethod(rest[1:n]) && (start == 0 || lastEnd > i) {
 			return start
 		}

@@ -47,14 +47,14 @@ func isJavaScript(text []byte) bool {
 // statesJavaScript reports whether text begins with a statement that waits, decides
 // or reads the document.
 func statesJavaScript(text []byte) bool {
-	n := lettersIn(text)
+	n := wordLength(text)
 	if n == len(text) {
 		return false
 	}
 	next := bytes.TrimLeft(text[n:], " \t\r\n")
 	switch string(text[:n]) {
 	case "return":
-		value := next[:lettersIn(next)]
+		value := next[:wordLength(next)]
 		return isJavaScript(text) || bytes.Contains(text, []byte("!=")) || string(value) == "true" || len(next) > 0 && classOf[next[0]]&digit != 0
 	case "while", "do", "for", "sleep", "this", "db":
 		return len(next) > 0 && (next[0] == '(' || next[0] == '{' || next[0] == '.')

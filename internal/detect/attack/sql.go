@@ -53,16 +53,27 @@ var sqlFamily = family{applies: sqlApplies, rules: sqlRules, match: matchSQLTail
 // sqlApplies leaves out values that cannot be SQL injection: without a blank, a
 // quote, a parenthesis or a mark of operation there is no second token.
 func sqlApplies(c class) bool {
-	return c&(blank|quote|paren|star|hash|semicolon|bar|control) != 0 || c&dash != 0 && c&digit != 0
+	return isSpacedSQL(c) || c&digit != 0 && c&(dash|equals|slash) != 0
 }
 
+func isSpacedSQL(c class) bool {
+	return c&(blank|quote|paren|star|hash|semicolon|bar|control) != 0
+}
+
+// maxDense is the longest value that is read though it has neither blanks nor quotes,
+// in bytes: 1or1=1, 1+or+1=1. A longer one is base64.
+const maxDense = 256
+
 func matchSQLTail(in *inspection, p *probe) (r *rule, at int) {
+	if !isSpacedSQL(p.class) && len(p.value) > maxDense {
+		return nil, 0
+	}
 	rule, at, work := judgeTails(p.value, false)
 	if (rule < 0 || rule >= sqlWeak) && plusBlank(p) {
 		// + is a blank that nobody undid
-		more := 0
-		if plus, where, n := judgeTails(p.value, true); plus >= 0 && plus < sqlWeak {
-			rule, at, more = plus, where, n
+		plus, where, more := judgeTails(p.value, true)
+		if plus >= 0 && (plus < sqlWeak || rule < 0) {
+			rule, at = plus, where
 		}
 		work += more
 	}
@@ -75,6 +86,9 @@ func matchSQLTail(in *inspection, p *probe) (r *rule, at int) {
 				return r, from + at
 			}
 		}
+		if rule < 0 && in.weak {
+			rule, at = hint(p)
+		}
 	}
 	if rule < 0 || rule >= sqlWeak && !in.weak {
 		return nil, 0
@@ -82,14 +96,34 @@ func matchSQLTail(in *inspection, p *probe) (r *rule, at int) {
 	return &sqlRules[rule], at
 }
 
-// plusBlank reports whether + may stand for a blank in a value: there is no other
-// blank, and + stands in front of a letter.
+// hint returns the weak rule for what tries whether a value reaches SQL at all, -1
+// where there is no such sign: a quote that nothing answers, or a comment in front.
+func hint(p *probe) (rule, at int) {
+	value := p.value
+	if len(value) < 3 || len(value) > maxHint || p.class&(control|high) != 0 {
+		return -1, 0
+	}
+	if text := bytes.TrimLeft(value, " "); bytes.HasPrefix(text, []byte("--")) || bytes.HasSuffix(text, []byte(" --")) {
+		return sqlWeakComment, 0
+	}
+	n := bytes.IndexByte(value, '\'')
+	if n < 0 || bytes.Count(value, []byte("'"))%2 == 0 || wordsIn(value) > 1 || isSuffix(value[n+1:]) {
+		return -1, 0
+	}
+	return weakIf(n == 0 || classOf[value[n-1]]&(digit|backslash) != 0, sqlWeakQuote), n
+}
+
+// maxHint is the longest value that is such a try, in bytes.
+const maxHint = 24
+
+// plusBlank reports whether + may stand for a blank in a value: its first stands in
+// front of a letter or a comment.
 func plusBlank(p *probe) bool {
-	if p.class&blank != 0 || p.class&slash == 0 {
+	if p.class&slash == 0 {
 		return false
 	}
 	n := bytes.IndexByte(p.value, '+')
-	return n >= 0 && n+1 < len(p.value) && classOf[p.value[n+1]]&letter != 0
+	return n >= 0 && n+1 < len(p.value) && (classOf[p.value[n+1]]&letter != 0 || p.value[n+1] == '/')
 }
 
 // comparison returns the part of the value round comparisons whose two sides look
@@ -150,8 +184,11 @@ func phrase(in *inspection, part []byte) (r *rule, at int) {
 	if !in.spend(len(part)) {
 		return nil, 0
 	}
-	if ev := sqlEvidence(part); ev.hard {
+	switch ev := sqlEvidence(part); {
+	case ev.hard:
 		return &sqlRules[ev.rule], ev.at
+	case ev.weak && in.weak:
+		return &sqlRules[sqlWeakExpression], ev.at
 	}
 	return nil, 0
 }

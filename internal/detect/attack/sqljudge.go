@@ -13,12 +13,15 @@ func judgeTails(value []byte, plus bool) (rule, at, work int) {
 	suspected, where := -1, 0
 	for i := range len(sqlQuotes) {
 		n := bytes.IndexByte(value, sqlQuotes[i])
-		if n < 0 {
+		if n < 0 || isSuffix(value[n+1:]) {
 			continue
 		}
 		is := readTail(value, n, sqlQuotes[i], plus, &p)
 		work += p.lexer.pos - n
 		if !is {
+			if p.suspicious() && wordsIn(value[:n]) <= 1 {
+				suspected, where = sqlWeakExpression, n
+			}
 			continue
 		}
 		rule = p.outOfQuotes(wordsIn(value[:n]))
@@ -28,6 +31,9 @@ func judgeTails(value []byte, plus bool) (rule, at, work int) {
 		if rule >= 0 {
 			suspected, where = rule, n
 		}
+	}
+	if beginsProse(value) {
+		return suspected, where, work
 	}
 	is := readTail(value, 0, 0, plus, &p)
 	work += p.lexer.pos
@@ -39,8 +45,47 @@ func judgeTails(value []byte, plus bool) (rule, at, work int) {
 		if rule >= 0 {
 			suspected, where = rule, 0
 		}
+	} else if p.suspicious() || p.states {
+		suspected, where = sqlWeakExpression, 0
 	}
 	return suspected, where, work
+}
+
+// suspicious reports whether what was read of a tail, before it was none, has no
+// place in prose.
+func (p *sqlTail) suspicious() bool {
+	return p.logic > 0 && (p.known > 0 || p.constant) || p.closes > 0 && (p.comment || p.known+p.unions > 0 || p.literal && p.quote != 0) ||
+		p.quote != 0 && p.logic > 0 && p.depth > 0 && p.names+p.strings == 0
+}
+
+// beginsProse reports whether value begins with two words of which neither has a
+// place in SQL's grammar.
+func beginsProse(value []byte) bool {
+	first := wordLength(value)
+	rest := bytes.TrimLeft(value[first:], " \t\r\n")
+	if first == 0 || len(rest) == len(value)-first {
+		return false
+	}
+	second := wordLength(rest)
+	return second > 0 && isPlain(rest[:second]) && isPlain(value[:first])
+}
+
+// wordLength returns how many letters b begins with.
+func wordLength(b []byte) (n int) {
+	for n < len(b) && classOf[b[n]]&letter != 0 {
+		n++
+	}
+	return n
+}
+
+// isPlain reports whether word has no place in SQL's grammar.
+func isPlain(word []byte) bool { return keywordOf(word) == notKeyword && roleOf(word) == roleNone }
+
+// isSuffix reports whether rest, behind an apostrophe, is the end of a word of
+// English: it's, we're.
+func isSuffix(rest []byte) bool {
+	n := wordLength(rest)
+	return n > 0 && n <= 2 && isPlain(rest[:n]) && (n == len(rest) || classOf[rest[n]]&(blank|point) != 0)
 }
 
 // maxWords is how many words are counted.
@@ -79,11 +124,10 @@ func (p *sqlTail) outOfQuotes(words int) int {
 		return sqlStacked
 	case p.file:
 		return sqlFile
+	case p.dangling && p.unions > 0 && p.selects > 0 && words <= 1:
+		return sqlUnion
 	case p.dangling:
-		if p.logic+p.unions+p.clauses+p.compares > 0 && words <= 2 {
-			return sqlWeakExpression
-		}
-		return -1
+		return weakIf(p.logic+p.unions+p.clauses+p.compares > 0 && words <= 1 && p.names+p.strings == 0, sqlWeakExpression)
 	case p.unions > 0 && (p.selects > 0 || cut || p.reopened):
 		return sqlUnion
 	case p.logic > 0:
@@ -96,16 +140,22 @@ func (p *sqlTail) outOfQuotes(words int) int {
 		if words <= 2 && p.names == 0 {
 			return sqlClause
 		}
-		return sqlWeakExpression
+		return -1
 	case p.compares+p.signs+p.minus > 0:
 		return p.outByOperator(words, cut)
 	case p.comment:
 		if cut && words <= 2 {
 			return sqlComment
 		}
-		return sqlWeakComment
-	case words <= 1:
-		return sqlWeakQuote
+		return weakIf(words <= 2, sqlWeakComment)
+	}
+	return weakIf(words <= 1 && !p.reopened && p.rest >= 0, sqlWeakQuote)
+}
+
+// weakIf returns rule if the condition holds; -1 otherwise.
+func weakIf(condition bool, rule int) int {
+	if condition {
+		return rule
 	}
 	return -1
 }
@@ -119,7 +169,7 @@ func (p *sqlTail) outByLogic(words int, cut bool) int {
 	case ended || p.closes > 0, words <= 2 && !p.doubled && (p.known > 0 || p.compares > 0 || p.names+p.strings == 0):
 		return sqlCondition
 	}
-	return sqlWeakExpression
+	return weakIf(p.compares+p.known > 0, sqlWeakExpression)
 }
 
 // outByOperator judges a tail with comparisons and arithmetic only.
@@ -134,7 +184,7 @@ func (p *sqlTail) outByOperator(words int, cut bool) int {
 	case p.reopened && words == 1 && p.compares > 0 && p.open <= maxRest:
 		return sqlOperator
 	}
-	return sqlWeakExpression
+	return weakIf((p.reopened || p.compares > 0 && p.names == 0) && !p.worded, sqlWeakExpression)
 }
 
 // outOfNumber judges a tail that no quote begins.
@@ -148,15 +198,16 @@ func (p *sqlTail) outOfNumber() int {
 		return sqlStacked
 	case p.file:
 		return sqlFile
+	case p.dangling && p.unions > 0 && broken && (p.selects > 0 || p.start.kind == tokenOperator):
+		return sqlUnion
+	case p.selects > 0 && p.start.word == kwSelect && (p.columns > 1 || p.columns > 0 && p.dangling):
+		return sqlUnion // the columns that fit another query
 	case p.dangling:
-		if p.logic+p.unions+p.clauses+p.selects > 0 {
-			return sqlWeakExpression
-		}
-		return -1
+		return weakIf(p.selects+p.unions > 0 || p.logic+p.clauses > 0 && broken && p.names+p.strings == 0, sqlWeakExpression)
 	case p.unions > 0 && p.selects > 0 && (broken || p.start.word == kwUnion):
 		return sqlUnion
-	case p.logic > 0 && p.compares > 0 && p.reopened && (!broken || !p.constant):
-		return sqlWeakExpression
+	case p.reopened && (!broken || !p.constant):
+		return weakIf(p.logic > 0 && p.compares > 0, sqlWeakExpression)
 	case p.fixed && p.branches > 0:
 		return sqlCondition
 	case p.constant && p.logic+p.clauses > 0 && (!p.led || p.closes > 0):
@@ -174,12 +225,10 @@ func (p *sqlTail) outOfNumber() int {
 		return sqlCondition
 	case p.names == 0 && cut && p.rest == 0 && (p.start.kind == tokenOpen && p.known+p.strings+p.signs > 0 || p.known+p.signs > 0):
 		return sqlComment
-	case p.logic+p.clauses+p.unions+p.compares+p.known > 0 && p.names == 0, broken && p.compares > 0:
+	case p.names == 0 && p.start.kind != tokenQuote && p.unions+p.compares+p.known > 0, p.catalog, broken && p.logic > 0 && p.compares > 0, p.clauses > 0 && p.constant:
 		return sqlWeakExpression
-	case cut && broken:
-		return sqlWeakComment
 	}
-	return -1
+	return weakIf(p.names == 0 && cut && broken, sqlWeakComment)
 }
 
 // bySelect judges a query without more.
@@ -199,8 +248,8 @@ func (p *sqlTail) byLogic(cut bool) int {
 	switch {
 	case p.known > 0 || p.closes > 0 || cut:
 		return sqlCondition
-	case p.compares > 0 && !sign:
+	case p.compares > 0 && !sign && p.start.kind != tokenOpen:
 		return sqlCondition
 	}
-	return sqlWeakExpression
+	return weakIf(p.compares > 0 && !sign || p.literal || p.names == 0 && p.signed, sqlWeakExpression)
 }
