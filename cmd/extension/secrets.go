@@ -56,7 +56,10 @@ func (l *lazySecrets) maskTarget(r *record.Record) {
 // scanner looks for secrets that must not go to host in this place.
 func (l *lazySecrets) scanner(host, place string) detect.Scanner {
 	set, p := l.get(), l.policy()
-	allowed := func(name string) bool { return p.SecretHost(name, host) || signs(name, host, place) }
+	ours := l.ours(host)
+	allowed := func(name string) bool {
+		return p.SecretHost(name, host) || signs(name, host, place) || ours && standsIn(name, place)
+	}
 	switch place {
 	case "host", "sni", "header", "trailer":
 		return set.ScannerFold(allowed) // names have no case
@@ -103,10 +106,10 @@ var partitions = [...]struct {
 // AWS has it: the key id in the Authorization header or a presigned query, the
 // session token in its own. The secret access key goes nowhere.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-func signs(name, host, place string) bool {
-	if !awsHost(host) {
-		return false
-	}
+func signs(name, host, place string) bool { return awsHost(host) && standsIn(name, place) }
+
+// standsIn reports whether a signed request has the credential called name there.
+func standsIn(name, place string) bool {
 	switch name {
 	case "AWS_ACCESS_KEY_ID":
 		return place == "header:authorization" || place == "url"

@@ -24,6 +24,9 @@ func TestCredentialsMayGo(t *testing.T) {
 	}{
 		{"eu-west-1", "s3.eu-west-1.amazonaws.com", "header:x-amz-security-token", sessionToken, false},
 		{"eu-west-1", "s3.eu-west-1.amazonaws.com", "header:x-other", sessionToken, true},
+		{"eu-west-1", "s3.eu-west-1.amazonaws.com", "header:x-amz-security-token", key, true},
+		{"us-iso-east-1", "s3.us-iso-east-1.c2s.ic.gov", "header:x-amz-security-token", sessionToken, false},
+		{"eu-west-1", "s3.us-iso-east-1.c2s.ic.gov", "header:x-amz-security-token", sessionToken, true},
 		{"eu-west-1", "chat.example", "header:x-amz-security-token", sessionToken, true},
 		{"eu-west-1", "chat.example", "body", sessionToken, true},
 		{"eu-west-1", "chat.example", "body", presignedURL(s3), false},

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/internal/detect"
 	"gatehouse/internal/detect/leak"
@@ -291,6 +292,62 @@ func TestLargeResponseIsStoppedOnItsWay(t *testing.T) {
 	body := strings.Repeat("x", 7<<20)
 	f.answer(t, "response", "buffered", body+own)
 	f.expectStopped(t, own)
+}
+
+// A managed instance holds 32 MiB of responses at most: what comes then is stopped
+// on its way, and of it the beginning has left.
+func TestManagedInstanceBoundsWhatIsHeld(t *testing.T) {
+	f := sweeping(t, policy.Enforce, policy.ResponseRefuse)
+	f.guard.Sandbox.Concurrent = true
+	for range 6 {
+		pr, pw := io.Pipe()
+		t.Cleanup(func() { _ = pw.CloseWithError(io.ErrUnexpectedEOF) })
+		go func() {
+			req, _ := http.NewRequest(http.MethodPost, f.url+"/2018-06-01/runtime/invocation/held/response", pr)
+			req.ContentLength = 6 << 20
+			if res, err := http.DefaultClient.Do(req); err == nil {
+				_ = res.Body.Close()
+			}
+		}()
+	}
+	begun := func() bool {
+		f.lambda.mu.Lock()
+		defer f.lambda.mu.Unlock()
+		return slices.ContainsFunc(f.lambda.bodies, func(b string) bool { return strings.HasPrefix(b, "yyyy") })
+	}
+	for end := time.Now().Add(10 * time.Second); !begun(); time.Sleep(time.Millisecond) {
+		f.answer(t, "response", "buffered", strings.Repeat("y", 300_000)+own)
+		if time.Now().After(end) {
+			t.Fatal("everything was held")
+		}
+	}
+	f.expectStopped(t, own)
+}
+
+// Every byte passes, whatever a response's length is to the pieces it is read in.
+func TestResponsesPassByteForByte(t *testing.T) {
+	for _, action := range []policy.ResponseAction{policy.ResponseMonitor, policy.ResponseMask, policy.ResponseRefuse} {
+		for _, how := range []string{"buffered", "chunked", "streaming"} {
+			f := sweeping(t, policy.Enforce, action)
+			for _, n := range []int{0, 1, 7, 4095, 4096, 32767, 32768, 32769, 36864, 65536, 100_001} {
+				body := make([]byte, n)
+				for i := range body {
+					body[i] = byte(i * i >> 3)
+				}
+				copy(body[n/2:], own[:n/2*20/max(n, 20)]) // a beginning, here and at the end
+				copy(body[max(0, n-20):], own)
+				f.answer(t, "response", how, string(body))
+				f.lambda.mu.Lock()
+				if got := f.lambda.bodies[len(f.lambda.bodies)-1]; got != string(body) {
+					t.Errorf("%s, %s: %d bytes arrived as %d", action, how, n, len(got))
+				}
+				f.lambda.mu.Unlock()
+			}
+			if len(f.records) > 0 {
+				t.Errorf("%s, %s: records %+v", action, how, f.records[0])
+			}
+		}
+	}
 }
 
 // A sweep that breaks costs nothing but itself, unless it is asked to.
