@@ -44,7 +44,7 @@ func (h *hits) find(value []byte) {
 }
 
 // compare notes which tokens of a bucket have their anchor at value[at:].
-func (h *hits) compare(value []byte, at int, bucket uint8) {
+func (h *hits) compare(value []byte, at int, bucket uint16) {
 	for _, t := range anchorTokens[bucketStart[bucket-1]:bucketStart[bucket]] {
 		start := at - t.anchor
 		if start < 0 || len(value)-start < len(t.text) || !t.fits(value[start:]) {

@@ -34,6 +34,7 @@ var families = [...]*family{
 	&sstiFamily,
 	&xssFamily,
 	&scriptFamily,
+	&codeFamily,
 	&prototypeFamily,
 	&lfiFamily,
 	&wrapperFamily,

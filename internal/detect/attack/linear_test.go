@@ -52,6 +52,7 @@ func TestHostileTextCostsWhatItsLengthDoes(t *testing.T) {
 		";", "|", "$(", "`", "\n", ";cat ", ";cat '", ";cat \"a;", "`id", "`id ", ";c''", ";${a", ";$'\\x63", "() {", ";cat${IFS}", "a;id b ", "|id|",
 		"' or ", "1=1 ", "((", "select ", "`", "/*", "'||'", "a.b.c ", ";drop table ", "x as y ", "'' ", "@", "-- \n", "order by 1,", "waitfor delay '",
 		",$in:1", "db.a.find(", "x[$in][]", "; return ", "'this.==",
+		"system(", "eval('", "exec('id'", ".a()system(", "__class__", "(system)(", "')(", "$_get[", "<?php ", "require('", "@{[", "%x(id ",
 	} {
 		short, long := workOn(t, strings.Repeat(piece, 1000)), workOn(t, strings.Repeat(piece, 64_000))
 		if long > 80*short {

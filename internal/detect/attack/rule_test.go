@@ -30,8 +30,9 @@ func TestRuleIDsOnlyGrow(t *testing.T) {
 	}
 }
 
-// TestRuleCorpora holds every rule to its corpus: "+ text" must be found by the
-// rule, "- text" must not be found at all by what may refuse, nor by the rule.
+// TestRuleCorpora holds every rule to its corpus: "+ text" must be found, and by the
+// rule if no family before it is sure; "- text" must not be found at all by what may
+// refuse, nor by the rule.
 // "+q" and "-q" precede a quoted string of Go, for what fits on no line.
 func TestRuleCorpora(t *testing.T) {
 	for _, id := range attack.RuleIDs() {
@@ -52,7 +53,7 @@ func TestRuleCorpora(t *testing.T) {
 					t.Fatalf("line %q has no blank", line)
 				case kind[0] == '+':
 					hits++
-					if by < 0 {
+					if by < 0 && !(len(found) > 0 && breaks(id, text)) {
 						t.Errorf("%q is found by %v, want %q", text, ids(found), id)
 					}
 				case kind[0] == '-':
@@ -69,6 +70,12 @@ func TestRuleCorpora(t *testing.T) {
 			}
 		})
 	}
+}
+
+// breaks reports whether the rule's own family finds that text breaks it.
+func breaks(id, text string) bool {
+	found, _, _ := attack.Match(id, []byte(text))
+	return found == id
 }
 
 // findings returns what is found in text as a value, by weak rules, too.

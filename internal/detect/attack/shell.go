@@ -45,16 +45,12 @@ const (
 
 // shellScan is the look for commands in one value.
 type shellScan struct {
-	text []byte
-	// counted is how much of text is in the counts: of its words, of those with a
-	// letter, of its lines.
-	counted               int
-	inWord, letters       bool
-	words, lettered, line int
-	begins                bool // text begins with a command
-	decoded               bool // the last command decodes: base64 -d
-	best                  int  // place in shellRules of the best so far, -1 for none
-	at                    int
+	text    []byte
+	words   wordCount
+	begins  bool // text begins with a command
+	decoded bool // the last command decodes: base64 -d
+	best    int  // place in shellRules of the best so far, -1 for none
+	at      int
 }
 
 // matchShell finds commands of a shell's where a value breaks out of what it should
@@ -198,7 +194,6 @@ func (s *shellScan) judge(mark, from int, kind breakout) {
 	c := readCommand(rest)
 	if c.kind == notCommand {
 		if kind == breakMark && runsVariable(s.text[:mark], rest) {
-			s.count(mark)
 			s.note(shellSeparator, mark)
 		}
 		s.decoded = false
@@ -212,83 +207,20 @@ func (s *shellScan) judge(mark, from int, kind breakout) {
 	if strength == 0 || s.isField(mark, from, &c) {
 		return
 	}
-	s.count(mark)
+	head := s.words.before(s.text, mark)
 	if kind == breakReplace {
-		s.replaced(mark, from, strength, &c)
+		s.replaced(mark, from, strength, head, &c)
 		return
 	}
-	s.separated(mark, from, strength, kind, &c)
-}
-
-// count brings the counts of words and lines up to text[:to].
-func (s *shellScan) count(to int) {
-	for ; s.counted < to; s.counted++ {
-		c := s.text[s.counted]
-		k := classOf[c]
-		if c == '\n' {
-			s.line++
-		}
-		if k&blank != 0 {
-			s.inWord, s.letters = false, false
-			continue
-		}
-		if !s.inWord {
-			s.inWord = true
-			s.words++
-		}
-		if k&(letter|high) != 0 && !s.letters {
-			s.letters = true
-			s.lettered++
-		}
-	}
-}
-
-// ahead says what stands before a mark, by how far it is from what people write.
-type ahead uint8
-
-const (
-	beforeNothing ahead = iota // nothing with a letter in it
-	beforeValue                // one word with more than letters in it
-	beforeWord                 // one word
-	beforeWords                // a few
-	beforeText                 // many
-)
-
-// fewWords is how many words are no prose yet.
-const fewWords = 4
-
-// stands classifies what stands before text[mark:], which is counted.
-func (s *shellScan) stands(mark int) ahead {
-	switch {
-	case s.lettered == 0:
-		return beforeNothing
-	case s.lettered > fewWords:
-		return beforeText
-	case s.lettered > 1:
-		return beforeWords
-	}
-	head := bytes.TrimSpace(s.text[:mark])
-	if word := bytes.TrimRight(head, "\"'("); bytes.HasSuffix(word, []byte(" ")) {
-		head = word[:len(word)-1]
-	}
-	if len(head) < 2 {
-		return beforeValue
-	}
-	for _, c := range head {
-		if classOf[c]&(letter|dash) == 0 {
-			return beforeValue
-		}
-	}
-	return beforeWord
+	s.separated(mark, from, strength, head, kind, &c)
 }
 
 // separated judges a command behind a separator.
-func (s *shellScan) separated(mark, from, strength int, kind breakout, c *command) {
-	head := s.stands(mark)
+func (s *shellScan) separated(mark, from, strength int, head ahead, kind breakout, c *command) {
 	if strength == 2 && (!s.continues(from+c.end) || c.kind == commandShort && s.isCell(mark, from+c.end)) {
 		strength = 1
 	}
-	if kind == breakLine && (s.line > 1 || head > beforeValue || opens(s.text[:mark]) || s.lines(from+c.end) > 1) {
+	if kind == breakLine && (s.words.lines > 1 || head > beforeValue || opens(s.text[:mark]) || s.lines(from+c.end) > 1) {
 		strength = min(strength, 1)
 	}
 	build := c.builds() || c.kind == commandShort
@@ -370,8 +302,7 @@ func (s *shellScan) isCell(mark, end int) bool {
 }
 
 // replaced judges a command whose output is put in its place.
-func (s *shellScan) replaced(mark, from, strength int, c *command) {
-	head := s.stands(mark)
+func (s *shellScan) replaced(mark, from, strength int, head ahead, c *command) {
 	if strength == 2 && (c.kind == commandTool && c.args&(argPath|argAddress) == 0 || isAssignment(s.text[:mark]) || !s.closes(mark, from+c.end)) {
 		strength = 1
 	}

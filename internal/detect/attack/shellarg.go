@@ -3,7 +3,7 @@ package attack
 import "bytes"
 
 // maxArguments is how many arguments of a command are read.
-const maxArguments = 16
+const maxArguments = 10
 
 // read reads the arguments, from the name on.
 func (c *command) read(b []byte, brace bool) {
@@ -130,7 +130,7 @@ func (c *command) quote(b []byte, i int) int {
 	end += i + 1
 	body := b[i+1 : end]
 	c.args |= argQuoted
-	if !hasPrefix(body, "#!") && holdsCode(body) {
+	if (c.kind == commandShell || c.kind == commandTool) && !hasPrefix(body, "#!") && holdsCode(body) {
 		c.args |= argCode
 	}
 	if len(body) <= 128 {

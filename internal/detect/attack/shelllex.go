@@ -46,13 +46,16 @@ type shellWord struct {
 }
 
 // maxCommand is how much of a command is read, in bytes.
-const maxCommand = 512
+const maxCommand = 256
 
 // readCommand reads the command at the beginning of b. Its kind is notCommand
 // where there is none.
 func readCommand(b []byte) (c command) {
 	b = b[:min(len(b), maxCommand)]
 	i := skipBlank(b, 0)
+	if i >= len(b) || !startsName[b[i]] {
+		return c
+	}
 	brace := i < len(b) && b[i] == '{'
 	if brace {
 		i = skipBlank(b, i+1)
@@ -88,6 +91,15 @@ func readCommand(b []byte) (c command) {
 		c.kind = notCommand // {a} is many things
 	}
 	return c
+}
+
+// startsName are the bytes with which a command can begin.
+var startsName = [256]bool{
+	'/': true, '.': true, '{': true, '$': true, '%': true, '\\': true, '\'': true, '"': true, '_': true, '!': true,
+	'a': true, 'b': true, 'c': true, 'd': true, 'e': true, 'f': true, 'g': true, 'h': true, 'i': true, 'j': true, 'k': true, 'l': true, 'm': true,
+	'n': true, 'o': true, 'p': true, 'q': true, 'r': true, 's': true, 't': true, 'u': true, 'v': true, 'w': true, 'x': true, 'y': true, 'z': true,
+	'A': true, 'B': true, 'C': true, 'D': true, 'E': true, 'F': true, 'G': true, 'H': true, 'I': true, 'J': true, 'K': true, 'L': true, 'M': true,
+	'N': true, 'O': true, 'P': true, 'Q': true, 'R': true, 'S': true, 'T': true, 'U': true, 'V': true, 'W': true, 'X': true, 'Y': true, 'Z': true,
 }
 
 // endsName reports whether what stands at b[i] can end the name of a command: it
