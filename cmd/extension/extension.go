@@ -56,6 +56,7 @@ type extension struct {
 	hec      *hec.Client // nil: records go to stdout
 
 	started     sync.Once
+	watching    sync.Once
 	healthSaid  bool
 	expiredTold time.Time // up to when exceptions that ended were told
 	flushFailed bool

@@ -106,6 +106,7 @@ func (x *extension) next(ctx context.Context) (*lambdaapi.Event, error) {
 func (x *extension) invoke(ctx context.Context, e *lambdaapi.Event) {
 	deadline := e.Deadline()
 	now := time.Now()
+	x.watching.Do(func() { go x.secrets.get() }) // beside the function: its first answer waits for them; owned by the process
 	x.finishEarlier(e.RequestID)
 	x.open(proxy.Invocation{
 		RequestID: e.RequestID, ARN: e.InvokedFunctionARN, TraceID: e.Tracing.Value,

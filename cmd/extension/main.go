@@ -48,7 +48,9 @@ func run() int {
 		return x.idle(ctx)
 	}
 	x.subscribe(ctx)
-	go x.secrets.get() // and the policy, beside the runtime's start: the first answer wants them; owned by the process
+	if cfg.PolicyPath != "" {
+		go x.policy.get() // beside the runtime's start; owned by the process
+	}
 	if err := x.loop(ctx); err != nil {
 		log.Error("waiting for the next event", zap.Error(err))
 		return 1

@@ -22,6 +22,7 @@ import (
 
 const (
 	invocationPath = "/2018-06-01/runtime/invocation/"
+	initErrorPath  = "/2018-06-01/runtime/init/error"
 	// maxHeader lets the largest error cause through: the Python runtime client
 	// sends up to 1 MiB of it in one header.
 	maxHeader = 4 << 20
@@ -106,6 +107,8 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.next(w, req)
 	case (kind == "response" || kind == "error") && req.Method == http.MethodPost:
 		r.answer(w, req, id, kind)
+	case path == initErrorPath && req.Method == http.MethodPost:
+		r.initError(w, req)
 	default:
 		r.pass(w, req)
 	}

@@ -88,6 +88,28 @@ func (r *Relay) blocked(w http.ResponseWriter, req *http.Request, id string, v p
 	swallow(w, req)
 }
 
+// initError relays what the function says of an init that failed. One that may not
+// leave is replaced: there is no invocation yet that could fail in its place.
+func (r *Relay) initError(w http.ResponseWriter, req *http.Request) {
+	out := outgoing(req, r.Upstream)
+	out.Trailer = announced(req.Trailer)
+	body := &answerBody{ReadCloser: out.Body, halted: func() bool { return false }, given: req.Trailer, trailer: out.Trailer}
+	defer r.sweep(req, body, "", "error")()
+	if v := body.blocked.Load(); v != nil {
+		a := leakBlocked(*v)
+		out.Body, out.ContentLength, out.TransferEncoding = io.NopCloser(bytes.NewReader(a.body)), int64(len(a.body)), nil
+		out.Header.Set(trailerErrorType, a.errorType)
+	} else if out.Body != http.NoBody {
+		out.Body = body
+	}
+	res, err := r.up(out)
+	if err != nil {
+		unreachable(w, req)
+		return
+	}
+	reply(w, res)
+}
+
 // swept is a response that is looked through while it is read: it gives what may
 // leave, and holds back nothing but what may be the beginning of a secret.
 type swept struct {

@@ -350,6 +350,40 @@ func TestResponsesPassByteForByte(t *testing.T) {
 	}
 }
 
+// What a function says of an init that failed reaches the caller, too.
+func TestInitErrorIsLookedThrough(t *testing.T) {
+	const body = `{"errorMessage":"no database at ` + own + `","errorType":"KeyError"}`
+	for action, want := range map[policy.ResponseAction]string{
+		policy.ResponseMonitor: "error Function.Init " + body,
+		policy.ResponseMask:    "error Function.Init " + strings.Replace(body, own, strings.Repeat("*", len(own)), 1),
+		policy.ResponseRefuse:  "error Function.GatehouseLeakBlocked {",
+	} {
+		for _, chunked := range []bool{false, true} {
+			f := sweeping(t, policy.Enforce, action)
+			var r io.Reader = strings.NewReader(body)
+			if chunked {
+				r = io.MultiReader(r)
+			}
+			req, err := http.NewRequest(http.MethodPost, f.url+"/2018-06-01/runtime/init/error", r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Lambda-Runtime-Function-Error-Type", "Function.Init")
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusAccepted || len(f.lambda.answers) != 1 || !strings.HasPrefix(f.lambda.answers[0], want) {
+				t.Errorf("%s: status %d, lambda was told %q", action, res.StatusCode, f.lambda.answers)
+			}
+			if len(f.records) != 1 || f.records[0].Path != "error" {
+				t.Errorf("%s: records %+v", action, f.records)
+			}
+		}
+	}
+}
+
 // A sweep that breaks costs nothing but itself, unless it is asked to.
 func TestPanicWhileSweeping(t *testing.T) {
 	for _, closed := range []bool{false, true} {
