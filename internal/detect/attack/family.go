@@ -28,6 +28,7 @@ var families = [...]*family{
 	&sqlPhrases,
 	&shellFamily,
 	&xxeFamily,
+	&referenceFamily,
 	&ssiFamily,
 	&nosqlFamily,
 	&lookupFamily,

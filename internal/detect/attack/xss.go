@@ -36,6 +36,8 @@ type markup struct {
 	tag      int  // where the tag at hand begins: its <; -1 outside of tags
 	quoted   int  // where the quoted value of an attribute ends that was read last
 	document bool // the value is a page of its own
+	opened   bool // a tag was opened
+	xlink    bool // the namespace of XLink was declared
 }
 
 // matchXSS looks for markup that runs script. It reads the value once; at each < it
@@ -44,6 +46,9 @@ func matchXSS(in *inspection, p *probe) (r *rule, at int) {
 	b := p.span()
 	if !in.spend(len(b)) {
 		return nil, 0
+	}
+	if in.weak && isEncodedAngle(in, b) {
+		return &xssRules[xssHTML], p.from
 	}
 	m := markup{b: b, found: -1, tag: -1}
 	for i, c := range b {
@@ -65,6 +70,12 @@ func matchXSS(in *inspection, p *probe) (r *rule, at int) {
 		return nil, 0
 	}
 	return &xssRules[m.found], p.from + m.at
+}
+
+// isEncodedAngle reports whether the value is a < or a > and nothing else, which someone
+// took the trouble to encode: it is how filters are felt out.
+func isEncodedAngle(in *inspection, b []byte) bool {
+	return len(b) == 1 && classOf[b[0]]&angle != 0 && len(in.layers[in.top].rungs) > 0
 }
 
 func (m *markup) sure() bool { return m.found >= 0 && xssRules[m.found].score >= sure }

@@ -16,15 +16,15 @@ func (m *markup) attribute(i int) {
 		m.report(xssURI, i) // the string with which it is found out what a page escapes
 		return
 	}
+	inTag := m.tag >= 0 && i-m.tag < 4*maxTag
+	if inTag {
+		m.quote(i)
+	}
 	name, start := m.nameBefore(i, &buf)
 	if len(name) < 2 {
 		return
 	}
-	inTag := m.tag >= 0 && i-m.tag < 4*maxTag
 	value := m.b[i+1:]
-	if inTag {
-		m.quote(i)
-	}
 	if len(name) > 4 && name[0] == 'o' && name[1] == 'n' {
 		if m.handles(string(name), start, i, inTag) {
 			m.report(xssHandler, start)
@@ -32,9 +32,20 @@ func (m *markup) attribute(i int) {
 		}
 	}
 	if !inTag {
+		if !m.opened && isLink(name) && endsTag(value) {
+			m.report(xssBreakOut, start)
+		}
 		return
 	}
 	switch string(name) {
+	case "xlink":
+		m.xlink = m.xlink || start > 0 && m.b[start-1] == ':'
+	case "href":
+		if !m.xlink && start > 6 && string(m.b[start-6:start]) == "xlink:" && isElsewhere(value) {
+			m.report(xssTag, start)
+		}
+	case "formaction":
+		m.report(xssURI, start)
 	case "style":
 		if isActiveStyle(attributeValue(value)) {
 			m.report(xssStyle, start)
@@ -53,6 +64,32 @@ func (m *markup) attribute(i int) {
 	if isScriptURI(value, true) || isScriptEntity(value) {
 		m.report(xssURI, start)
 	}
+}
+
+// isLink reports whether an attribute called name holds an address.
+func isLink(name []byte) bool {
+	switch string(name) {
+	case "href", "src", "action", "formaction", "data", "srcdoc", "poster", "background":
+		return true
+	}
+	return false
+}
+
+// endsTag reports whether b, behind =, is a quoted value and the end of the tag.
+func endsTag(b []byte) bool {
+	b = skipBlanks(b[:min(len(b), maxTag)])
+	text, ok := quotedText(b)
+	if !ok || len(text)+2 > len(b) {
+		return false
+	}
+	rest := bytes.TrimLeft(b[len(text)+2:], " /")
+	return len(rest) > 0 && rest[0] == '>'
+}
+
+// isElsewhere reports whether b, behind =, begins with an address on another host.
+func isElsewhere(b []byte) bool {
+	b = bytes.TrimLeft(b[:min(len(b), 16)], " '\"")
+	return bytes.HasPrefix(b, []byte("//")) || hasPrefixFold(b, "http")
 }
 
 // isScriptEntity reports whether an attribute's value begins with &{, behind which the
@@ -115,20 +152,22 @@ func (m *markup) handles(name string, start, i int, inTag bool) bool {
 	switch {
 	case before == '"' || before == '\'' || before == '`':
 		return true
-	case classOf[before]&(blank|control) == 0 && before != '/':
+	case before == ';' || before == ',' || before == '{':
+		return isSinkName(value)
+	case classOf[before]&(blank|control) == 0 && before != '/' && before != '+':
 		return false
 	}
 	if start > 1 && m.leavesQuotes(start) {
 		return true
 	}
-	return isSink(value) || isScriptURI(value, false)
+	return isSink(value) || isSinkName(value) || isScriptURI(value, false)
 }
 
 // leavesQuotes reports whether a quote stands before start, with nothing but blanks
 // and slashes between, that no other one opens.
 func (m *markup) leavesQuotes(start int) bool {
 	j := start
-	for j > 0 && start-j < maxNoise && (classOf[m.b[j-1]]&(blank|control) != 0 || m.b[j-1] == '/') {
+	for j > 0 && start-j < maxNoise && (classOf[m.b[j-1]]&(blank|control) != 0 || m.b[j-1] == '/' || m.b[j-1] == '+') {
 		j--
 	}
 	if j == 0 {
@@ -264,7 +303,7 @@ func schemeOf(b []byte, buf *wordBuf) (scheme []byte, n int) {
 		case classOf[c]&(letter|digit) != 0 || c == '-':
 			buf[k] = lower(c)
 			k++
-		case classOf[c]&control != 0 || c == '\t' || c == '\n' || c == '\r' || c == ' ' && k > 2:
+		case classOf[c]&control != 0 || c == '\t' || c == '\n' || c == '\r' || c == ' ' && k > 0:
 		case c == '\\' && n+2 < len(b) && b[n] == 'x' && k > 0: // an escape of JavaScript
 			n += 3
 		default:
@@ -293,7 +332,7 @@ func isIdle(b []byte) bool {
 // isActiveData reports whether b, behind data:, is a page or an image that runs script.
 func isActiveData(b []byte) bool {
 	b = skipBlanks(b)
-	for _, kind := range [...]string{"text/html", "image/svg+xml", "application/xhtml", "text/xml", "application/xml", "text/javascript", "application/javascript", "application/x-javascript", "text/x-scriptlet"} {
+	for _, kind := range [...]string{"text/html", "image/svg+xml", "application/xhtml", "text/xml", "application/xml", "text/javascript", "application/javascript", "application/x-javascript", "text/x-scriptlet", "application/x-x509"} {
 		if hasPrefixFold(b, kind) {
 			return true
 		}

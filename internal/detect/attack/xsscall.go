@@ -124,12 +124,38 @@ func (s *scriptScan) sink(w string, after []byte) int {
 		return scriptCall
 	case s.breaks():
 		return scriptBreak
+	case s.inTag, isProbe(rest[1:]) && s.operated():
+		return scriptCall
 	case s.i-s.lastEnd <= 4 && s.i > s.lastEnd && s.i > 0 && s.b[s.i-1] != ' ' && (hasPrefixFold(s.last, "script") && len(s.last) == len("script")):
 		return scriptCall // a tag whose marks are written in some other way
 	case s.bare(after) || s.ofGlobal() && s.lastEnd == s.i-1 && s.alone(after):
 		return scriptCall
 	}
 	return scriptWord
+}
+
+// isProbe reports whether the arguments that b begins with are one number: no program
+// shows a number that it knows beforehand.
+func isProbe(b []byte) bool {
+	n := wordLen(b)
+	return n > 0 && n < len(b) && classOf[b[0]]&digit != 0 && (b[n] == ')' || b[n] == '`')
+}
+
+// operated reports whether a mark of operation stands before the name here that joins
+// expressions, not words.
+func (s *scriptScan) operated() bool {
+	if s.i == 0 {
+		return false
+	}
+	if bytes.IndexByte([]byte("{;=+-*/|&^%?:,~!)>"), s.b[s.i-1]) >= 0 {
+		return true
+	}
+	for i := s.i - 1; i >= max(0, s.i-8); i-- {
+		if s.b[i] != ' ' {
+			return bytes.IndexByte([]byte("{;=&|%"), s.b[i]) >= 0
+		}
+	}
+	return false
 }
 
 // alone reports whether the call behind the name here, of a method of a global object,
@@ -244,6 +270,25 @@ func compiles(b []byte) bool {
 	}
 	rest := skipBlanks(b[end:])
 	return len(rest) > 0 && (rest[0] == '(' || rest[0] == '`' || rest[0] == '.')
+}
+
+// callsAgain reports whether b, behind Function, is a call whose result is called.
+func callsAgain(b []byte) bool {
+	end := callEnd(b)
+	return end >= 0 && end < len(b) && (b[end] == '(' || b[end] == '`')
+}
+
+// isSinkName reports whether b begins, blanks apart, with the name of a function that
+// attacks show with, as a value of its own.
+func isSinkName(b []byte) bool {
+	b = skipBlanks(b[:min(len(b), maxName)])
+	n := wordLen(b)
+	var buf wordBuf
+	switch string(buf.fold(b[:n])) {
+	case "alert", "prompt", "confirm", "eval":
+		return n == len(b) || bytes.IndexByte([]byte(";,}>\"'`"), b[n]) >= 0
+	}
+	return false
 }
 
 // reachesFunction reports whether b, behind the name constructor, gets at the function

@@ -29,7 +29,7 @@ var scriptFamily = family{
 	tokens: []string{
 		"alert", "prompt(", "prompt`", "confirm(", "confirm`", "eval", "settimeout", "setinterval", "function(\"", "function('", "function`", "constructor", "fromcharcode",
 		"document.", "document[", "location", "window", "self[", "top[", "this[", "parent[", "frames[", "globalthis", "javas", "ascript", "script:", "vbscri", "data:text", "data:image/svg", "data:appl",
-		"expression(", "-moz-binding", "behavio", "![]", "~[]", "getscript", "fetch(", "import(", "+adw-", "mhtml:", "innerhtml", ".call`", "createelement", "']=", "globaleval",
+		"ssion(", "navigator.", "-moz-binding", "behavio", "![]", "~[]", "getscript", "fetch(", "import(", "+adw-", "mhtml:", "innerhtml", ".call`", "createelement", "']=", "globaleval",
 		"=prompt", "=confirm", "activexobject", "-'", "+'", ";//", "-\"", "+\"", "msgbox",
 	},
 	rules: scriptRules,
@@ -44,6 +44,7 @@ type scriptScan struct {
 	quotes    [3]int // how many of each kind of quote were read
 	lastQuote byte   // the latest one, where only marks of operation follow it; else 0
 	letters   bool   // a letter was read
+	inTag     bool   // of an element of HTML
 	run       symbols
 
 	last           []byte // the name before
@@ -90,6 +91,12 @@ func (s *scriptScan) step() {
 	case '\'', '"', '`':
 		s.quotes[quoteKind(c)]++
 		s.lastQuote = c
+	case '<':
+		n := wordLen(s.b[s.i+1:])
+		var buf wordBuf
+		s.inTag = n > 1 && isElement(string(buf.fold(s.b[s.i+1:s.i+1+n])))
+	case '>':
+		s.inTag = false
 	case '+':
 		if hasPrefixFold(s.b[s.i:], "+adw-") && (s.i+5 < len(s.b) && (classOf[s.b[s.i+5]]&letter != 0 || s.b[s.i+5] == '/')) {
 			s.report(scriptURI, s.i) // < in UTF-7
@@ -156,7 +163,7 @@ func (s *scriptScan) ruleOf(w string, after []byte) int {
 	case "alert", "prompt", "confirm", "eval", "settimeout", "setinterval", "execscript", "msgbox":
 		return s.sink(w, after)
 	case "function":
-		return only(compiles(after), scriptCall)
+		return only(compiles(after) || s.b[s.i] == 'F' && callsAgain(after), scriptCall)
 	case "constructor":
 		return only(reachesFunction(after), scriptCall)
 	case "window", "self", "top", "this", "parent", "frames", "globalthis", "document", "content":
@@ -179,6 +186,14 @@ func (s *scriptScan) ruleOf(w string, after []byte) int {
 		return only(len(after) > 0 && after[0] == '(' && s.follows(':', '='), scriptStyle)
 	case "activexobject":
 		return only(callsWithText(after), scriptCall)
+	case "xpression", "pression", "ression", "ession", "ssion":
+		return only(len(after) > 0 && after[0] == '(' && s.i > 1 && s.b[s.i-1] == '/' && s.b[s.i-2] == '*', scriptStyle)
+	case "navigator":
+		n := 0
+		if len(after) > 0 && after[0] == '.' {
+			n = 1 + wordLen(after[1:])
+		}
+		return only(n > 1 && s.bare(after[n:]), scriptCall)
 	case "behavior", "behaviour":
 		return s.bindingRule(after)
 	}

@@ -35,7 +35,7 @@ func isActiveCSS(css []byte, strings bool) bool {
 				continue
 			}
 			i += size - 1
-			hidden = hidden || c == '<' || c == '>'
+			hidden = hidden || c == '<' || c == '>' || c == ';' || c == '*'
 		case classOf[c]&(control|blank) != 0:
 			continue
 		case strings && (c == '\'' || c == '"'):

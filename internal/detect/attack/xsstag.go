@@ -18,7 +18,7 @@ func (m *markup) opens(i int) {
 	switch c := b[0]; {
 	case classOf[c]&letter != 0:
 		name, n := m.local(b, &buf)
-		m.tag = i
+		m.tag, m.opened = i, true
 		m.element(i, string(name), b[n:])
 	case c == '!':
 		m.declaration(i, b)
@@ -74,6 +74,14 @@ func (m *markup) element(i int, name string, rest []byte) {
 		if hasAttribute(rest, "implementation") {
 			m.report(xssTag, i)
 		}
+	case "namespace":
+		if hasAttribute(rest, "prefix") {
+			m.report(xssTag, i)
+		}
+	case "svg", "math":
+		if !m.document && m.leftOpen(rest, name) {
+			m.report(xssBreakOut, i)
+		}
 	case "handler", "listener": // XML Events
 		if hasAttribute(rest, "event") {
 			m.report(xssTag, i)
@@ -89,8 +97,50 @@ func (m *markup) element(i int, name string, rest []byte) {
 	case "html", "head", "body":
 		m.document = m.document || isDocumentTag(m.b[:i])
 	}
-	if isElement(name) {
+	if m.found < 0 && isElement(name) && isMarkup(name, rest) {
 		m.report(xssHTML, i)
+	}
+}
+
+// isMarkup reports whether a tag is meant as one: text also puts words in angle
+// brackets that something is to be put in place of, and addresses.
+func isMarkup(name string, rest []byte) bool {
+	if len(rest) > 0 && classOf[rest[0]]&(blank|slash|angle|control) == 0 {
+		return false
+	}
+	switch name {
+	case "address", "area", "base", "code", "dialog", "header", "footer", "image", "label", "link", "map", "menu", "object", "option", "param", "path", "section", "select", "set", "slot", "source",
+		"sub", "summary", "table", "template", "title", "track", "use", "var", "a", "b", "i", "p", "q", "u":
+		return bytes.IndexByte(untilMarkup(rest), '=') >= 0
+	}
+	return true
+}
+
+// leftOpen reports whether an element that makes a browser read on by other rules is not
+// ended, neither by its own tag, whose attributes are in rest, nor by another.
+func (m *markup) leftOpen(rest []byte, name string) bool {
+	if m.found >= 0 && xssRules[m.found].score >= refuseAt {
+		return false // said already
+	}
+	tag := untilMarkup(rest)
+	if len(tag) == len(rest) || rest[len(tag)] != '>' || len(tag) > 0 && bytes.IndexByte(tag, '=') < 0 || len(tag) > 0 && tag[len(tag)-1] == '/' {
+		return false
+	}
+	return !hasEnd(rest[len(tag):], name)
+}
+
+// hasEnd reports whether b has an end tag of the element called name.
+func hasEnd(b []byte, name string) bool {
+	b = b[:min(len(b), 64<<10)]
+	for {
+		n := bytes.Index(b, []byte("</"))
+		if n < 0 {
+			return false
+		}
+		b = b[n+2:]
+		if hasPrefixFold(b, name) || hasPrefixFold(b, "svg:") {
+			return true
+		}
 	}
 }
 
@@ -108,7 +158,7 @@ func isDataBlock(rest []byte) bool {
 	if at < 0 || containsFold(tag, "src") || findFold(tag, " on") >= 0 || len(tag) == len(rest) {
 		return false
 	}
-	v := bytes.TrimLeft(tag[at+len("type"):], "= \t\r\n'\"")
+	v := bytes.TrimLeft(tag[at+len("type"):], "= \t\r\n'\"\\")
 	return hasPrefixFold(v, "application/json") || hasPrefixFold(v, "application/ld+json")
 }
 
@@ -159,7 +209,7 @@ func (m *markup) link(i int, rest []byte) {
 	if at < 0 {
 		return
 	}
-	rel := bytes.TrimLeft(tag[at+len("rel"):], "= \t\r\n'\"")
+	rel := bytes.TrimLeft(tag[at+len("rel"):], "= \t\r\n'\"\\")
 	if hasPrefixFold(rel, "import") || hasPrefixFold(rel, "serviceworker") || !m.document && (hasPrefixFold(rel, "stylesheet") || hasPrefixFold(rel, "prefetch") || hasPrefixFold(rel, "preload")) {
 		m.report(xssTag, i)
 	}
@@ -168,7 +218,7 @@ func (m *markup) link(i int, rest []byte) {
 // meta judges what a page would do as if a header said so.
 func (m *markup) meta(i int, rest []byte) {
 	tag := untilMarkup(rest)
-	if containsFold(tag, "utf-7") {
+	if containsFold(tag, "utf-7") || containsFold(tag, "utf7") {
 		m.report(xssTag, i)
 		return
 	}
@@ -176,7 +226,7 @@ func (m *markup) meta(i int, rest []byte) {
 	if at < 0 {
 		return
 	}
-	name := bytes.TrimLeft(tag[at+len("http-equiv"):], "= \t\r\n'\"")
+	name := bytes.TrimLeft(tag[at+len("http-equiv"):], "= \t\r\n'\"\\")
 	switch {
 	case hasPrefixFold(name, "set-cookie"), hasPrefixFold(name, "link"):
 		m.report(xssTag, i)
@@ -230,6 +280,11 @@ func (m *markup) instruction(i int, b []byte) {
 		}
 	case hasPrefixFold(b, "xml-stylesheet"):
 		m.tag = i
+		if tag := untilMarkup(b); bytes.Contains(tag, []byte("=\"#")) || bytes.Contains(tag, []byte("='#")) {
+			m.report(xssTag, i) // the document is its own style sheet
+		}
+	case hasPrefixFold(b, "xml:namespace"):
+		m.report(xssTag, i)
 	case hasPrefixFold(skipBlanks(b[:min(len(b), 8)]), "echo"): // PHP that writes a tag
 		if call := b[:min(len(b), 24)]; bytes.Contains(call, []byte("('<")) || bytes.Contains(call, []byte("(\"<")) {
 			m.report(xssTag, i)

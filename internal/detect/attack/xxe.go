@@ -15,6 +15,8 @@ const (
 	xxeInclude
 	xxeStylesheet
 	xxeEncoding
+	xxeCDATA
+	xxeRPC
 )
 
 var xxeRules = []rule{
@@ -25,10 +27,12 @@ var xxeRules = []rule{
 	xxeInclude:    {id: "xxe.include", signature: "XML inclusion", category: "xxe", severity: detect.High, score: sure},
 	xxeStylesheet: {id: "xxe.stylesheet", signature: "XSLT that reads or runs", category: "xxe", severity: detect.Critical, score: sure},
 	xxeEncoding:   {id: "xxe.encoding", signature: "XML in an encoding that hides it", category: "xxe", severity: detect.High, score: sure},
+	xxeCDATA:      {id: "xxe.cdata", signature: "XML injection by a section of character data", category: "xxe", severity: detect.Medium, score: refuseAt},
+	xxeRPC:        {id: "xxe.pingback", signature: "XML-RPC call that makes a server fetch", category: "xxe", severity: detect.High, score: sure},
 }
 
 var xxeFamily = family{
-	tokens: []string{"<!doctype", "<!entity", ":include", "<include", "xsl:", "utf-7", "+adwaiq"},
+	tokens: []string{"<!doctype", "<!entity", ":include", "<include", "xsl:", "wd-xsl", "utf-7", "+adwaiq", "<![cdata[", "pingback."},
 	rules:  xxeRules,
 	match:  matchXXE,
 }
@@ -41,6 +45,9 @@ func matchXXE(in *inspection, p *probe) (r *rule, at int) {
 	}
 	// What is less sure is kept until the end.
 	least, leastAt := -1, 0
+	if p.from == 0 && startsCDATA(b) {
+		least = xxeCDATA
+	}
 	for i := 0; i < len(b); i++ {
 		n := bytes.IndexAny(b[i:], "<+")
 		if n < 0 {
@@ -81,14 +88,29 @@ func xxeAt(b []byte) int {
 	if classOf[b[1]]&letter == 0 {
 		return -1
 	}
-	name, _ := tagName(b[1:min(len(b), maxTag)])
+	name, rest := tagName(b[1:min(len(b), maxTag)])
 	switch {
 	case hasPrefixFold(b[1:], "xsl:"):
 		return xslRule(untilTagEnd(b))
+	case string(name) == "methodName" && hasPrefixFold(rest, ">pingback."):
+		return xxeRPC
+	case string(name) == "stylesheet" && containsFold(untilTagEnd(b), "/tr/wd-xsl"):
+		return xxeStylesheet
 	case string(name) == "include" && isXInclude(untilTagEnd(b)[len(name):]):
 		return xxeInclude
 	}
 	return -1
+}
+
+// startsCDATA reports whether the value b is a section of character data from its first
+// byte on, with a tag in it: who writes XML puts an element round it.
+func startsCDATA(b []byte) bool {
+	b = skipBlanks(b[:min(len(b), maxTag)])
+	if !hasPrefixFold(b, "<![cdata[") {
+		return false
+	}
+	text := skipBlanks(b[len("<![cdata["):])
+	return len(text) > 1 && text[0] == '<' && classOf[text[1]]&letter != 0
 }
 
 // maxTag is how far a tag is read for its attributes, in bytes.

@@ -50,7 +50,7 @@ func reads(b []byte) bool {
 // extends reports whether the namespaces that a style sheet declares in b are those
 // of code.
 func extends(b []byte) bool {
-	for _, space := range [...]string{"http://php.net/xsl", "xalan/java", "java.lang", "saxon.sf.net/java-type", "urn:schemas-microsoft-com:xslt"} {
+	for _, space := range [...]string{"http://php.net/xsl", "xalan/java", "java.lang", "saxon.sf.net/java-type", "urn:schemas-microsoft-com:xslt", "/tr/wd-xsl"} {
 		if containsFold(b, space) {
 			return true
 		}
