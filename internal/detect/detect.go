@@ -157,6 +157,10 @@ type Source struct {
 	Trusted []string
 	// From is the path of who sent it (record field src); "" when unknown.
 	From string
+	// Self is the path of the invoked function's own ARN; "" where the source does
+	// not send it. A source that is delivered by default must be told by more than
+	// the shape of its events, which whoever fills an event can copy.
+	Self string
 	// Batch says where the records of a batch are; the zero value: there is none.
 	Batch Batch
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"gatehouse/internal/detect"
 	"gatehouse/internal/detect/attack"
 	"gatehouse/internal/proxy"
 	"gatehouse/internal/record"
@@ -161,13 +162,37 @@ func TestNothingHidesBehindAnException(t *testing.T) {
 }
 
 // What waits for an answer that only the function can give is delivered, and its
-// record says what would have been.
+// record says what would have been: but not what only looks so.
 func TestDelivered(t *testing.T) {
-	event := `{"RequestType":"Create","StackId":"arn:aws:cloudformation:x","LogicalResourceId":"L","ResourceType":"Custom::X","ResourceProperties":{"Note":"` + injection + `"}}`
-	for policy, want := range map[string]proxy.Action{"mode: enforce": proxy.Allow, "mode: enforce\nevents: {refuse: {cloudformation: error}}": proxy.Refuse} {
-		v, all := judge(newEventGuard(t, policy), event)
-		if v.Action != want || v.Would != proxy.Refuse || all[0].WouldAction != "blocked" || (all[0].Action == "blocked") != want.Blocks() {
-			t.Errorf("%s: %s, would %s, record %s, %s", policy, v.Action, v.Would, all[0].Action, all[0].WouldAction)
+	const (
+		own   = "arn:aws:lambda:eu-central-1:123456789012:function:orders"
+		other = "arn:aws:lambda:eu-central-1:123456789012:function:framework"
+		asked = "events: {refuse: {cloudformation: deliver}}"
+	)
+	tests := []struct {
+		name, policy, token, arn string
+		want                     proxy.Action
+	}{
+		{"its own", "", own, own, proxy.Allow},
+		{"its own, an alias", "", own, own + ":live", proxy.Allow},
+		{"its own, by an alias", "", own + ":live", own, proxy.Allow},
+		{"another's", "", other, own, proxy.Refuse},
+		{"a longer name", "", own + "s", own, proxy.Refuse},
+		{"nobody's", "", "", own, proxy.Refuse},
+		{"not known whose", "", own, "", proxy.Refuse},
+		{"nothing is known", "", "", "", proxy.Refuse},
+		{"another's, as asked", asked, other, own, proxy.Allow},
+		{"its own, refused as asked", "events: {refuse: {cloudformation: error}}", own, own, proxy.Refuse},
+	}
+	for _, tt := range tests {
+		g := newEventGuard(t, "mode: enforce\n"+tt.policy)
+		g.Value = attack.Value
+		g.Sandbox.Open(proxy.Invocation{RequestID: "r", ARN: tt.arn})
+		event := `{"RequestType":"Create","ServiceToken":"` + tt.token + `","StackId":"arn:aws:cloudformation:x","LogicalResourceId":"L","ResourceType":"Custom::X","ResourceProperties":{"Note":"` + injection + `"}}`
+		v := g.Decide(&detect.Observation{Kind: detect.KindEvent, RequestID: "r", Event: []byte(event)})
+		r := g.records[0]
+		if v.Action != tt.want || v.Would != proxy.Refuse || r.WouldAction != "blocked" || (r.Action == "blocked") != tt.want.Blocks() {
+			t.Errorf("%s: %s, would %s, record %s, %s", tt.name, v.Action, v.Would, r.Action, r.WouldAction)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"gatehouse/internal/detect"
@@ -27,7 +28,7 @@ func (g *Guard) event(o *detect.Observation) Verdict {
 	res := results.Get().(*detect.Result)
 	defer results.Put(res)
 	res.Reset()
-	form := p.Refusal(source.Name, source.Form)
+	form := p.Refusal(source.Name, g.ownForm(o, source))
 	j := g.inspect(&inspected{engine, p, source, form, o, res})
 
 	v := g.profiled(g.verdict(p, form, j, res))
@@ -43,6 +44,29 @@ func (g *Guard) event(o *detect.Observation) Verdict {
 	g.remember(o, v, j.excepted)
 	g.reportEvent(o, v, j.excepted)
 	return v
+}
+
+// ownForm is the form in which source is refused where the policy asks for none.
+// Who can fill an event could make it look like one that is delivered come what
+// may, so that holds only where the event names the function that it is for.
+func (g *Guard) ownForm(o *detect.Observation, source *detect.Source) detect.Form {
+	if source.Form != detect.FormDeliver {
+		return source.Form
+	}
+	var arn string
+	g.Sandbox.Update(o.RequestID, func(inv *Invocation) { arn = inv.ARN })
+	if g.Value != nil && source.Self != "" {
+		if named, ok := g.Value(o.Event, source.Self); ok && arn != "" && unqualified(named) == unqualified(arn) {
+			return source.Form
+		}
+	}
+	return detect.FormError // fail-closed: it may be anybody's
+}
+
+// unqualified is a function's ARN without its version or alias.
+func unqualified(arn string) string {
+	part := strings.SplitN(arn, ":", 8) // arn:aws:lambda:region:account:function:name
+	return strings.Join(part[:min(len(part), 7)], ":")
 }
 
 // verdict says what is done about what was found in an event.

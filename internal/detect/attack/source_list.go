@@ -328,6 +328,7 @@ var Sources = []detect.Source{
 		Markers: []string{"RequestType", "StackId", "LogicalResourceId", "ResourceType"},
 		Trusted: []string{"RequestType", "ServiceToken", "StackId", "RequestId"},
 		From:    "StackId",
+		Self:    "ServiceToken",
 	},
 	{
 		Name: "secretsmanager", Form: detect.FormError, Others: deliverForm,

@@ -189,6 +189,9 @@ func TestShapesOfOneSource(t *testing.T) {
 		if !s.Batch.IsZero() != s.Offers(detect.FormDrop) || s.Offers(detect.FormFail) && s.Batch.ID == "" {
 			t.Errorf("%s: batch %+v and forms %v, %v", s.Name, s.Batch, s.Form, s.Others)
 		}
+		if s.Form == detect.FormDeliver && s.Self == "" {
+			t.Errorf("%s is delivered by its shape alone, which anybody can copy", s.Name)
+		}
 		f := first[s.Name]
 		if f == nil {
 			first[s.Name] = s

@@ -24,7 +24,8 @@ func gate(t *testing.T, text string, events ...string) *fixture {
 		t.Fatal(err)
 	}
 	f := start(t, policy.Enforce, detect.FormError, events...)
-	f.guard.Engine, f.guard.Policy = new(attack.Engine), func() *policy.Policy { return p }
+	f.guard.Engine, f.guard.Value = new(attack.Engine), attack.Value
+	f.guard.Policy = func() *policy.Policy { return p }
 	return f
 }
 

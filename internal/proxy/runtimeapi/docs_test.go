@@ -54,7 +54,7 @@ var notes = map[string]string{
 	"bedrock-agent":         "403 of the action, or FAILURE of the function.",
 	"durable":               "The execution fails. An error would have this step of it tried again.",
 	"stepfunctions":         "A `Catch` takes `Gatehouse.Refused`. So it does where the state's input says nothing of Step Functions, which is `direct`.",
-	"cloudformation":        "Delivered, and recorded with `would_action`: CloudFormation waits for the function's own answer, an hour as a rule.",
+	"cloudformation":        "Delivered, and recorded with `would_action`: CloudFormation waits for the function's own answer, an hour as a rule. Only where `ServiceToken` is the ARN of the invoked function; else it is the error: anybody can send that shape, and a framework that passes events on gives CloudFormation the answer itself.",
 	"secretsmanager":        "The rotation fails, and the secret stays as it is until the next try.",
 	"codepipeline":          "The action fails by its time-out: CodePipeline waits for the function's own answer. An error shows in the function's metrics at once.",
 	"config":                "The resource keeps its last evaluation, and the error shows in the function's metrics.",

@@ -59,6 +59,7 @@ func (l *lambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		l.events = l.events[1:]
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", cmp.Or(l.id, fmt.Sprintf("id-%d", len(l.seen))))
 		w.Header().Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(time.Now().Add(time.Minute).UnixMilli()))
+		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:orders")
 		w.Header().Set("X-New-Header", "kept")
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", strconv.Itoa(len(e)))
