@@ -177,3 +177,18 @@ func TestPolicyKnowsTheSources(t *testing.T) {
 		return strings.Contains(g.log("extension"), "line 2, column 28: events.refuse.kinesis: kinesis offers drop, error, not fail")
 	})
 }
+
+// A custom resource's event is delivered where it names this function, and what
+// only looks like one is refused.
+func TestCustomResourceIsDelivered(t *testing.T) {
+	g := start(t, "echo", setup{attach: wrapper})
+	g.invoke(t, `{}`)
+	eventually(t, "the summary", func() bool { return g.kinds(record.Invocation) == 1 })
+	own := g.records(t, record.Invocation)[0].FunctionARN
+	for token, delivered := range map[string]bool{own: true, own + "x": false} {
+		event := `{"RequestType":"Create","ServiceToken":"` + token + `","StackId":"arn:aws:cloudformation:x","LogicalResourceId":"L","ResourceType":"Custom::X","Note":"` + batchAttack + `"}`
+		if out := g.invoke(t, event); (string(out.Payload) == event) != delivered || strings.Contains(string(out.Payload), "Gatehouse.Refused") == delivered {
+			t.Errorf("for %s: the caller got %s", token, out.Payload)
+		}
+	}
+}
