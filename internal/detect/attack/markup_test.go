@@ -43,7 +43,7 @@ func BenchmarkMarkup(b *testing.B) {
 		"prose": "It is a fine day, and all is well; we alert the team. ", "open": "<", "tags": "<a b=c>", "attributes": "<x a=b ", "equals": "=", "quotes": `"=`,
 		"handlers": "onload= ", "noise": "<x onload!#$%", "styles": "<a style=x:y ", "comments": `<a style="/*`, "iframes": "<iframe ", "metas": "<meta http-equiv ",
 		"braces": "{{", "dollar": "${7*", "names": "{{a.b", "erb": "<%=", "set": "#set($x=", "doctype": "<!doctype a [", "entity": `<!entity a "`, "xsl": "<xsl:if ",
-		"calls": "alert(", "eval": "eval('", "breaks": "';a(", "symbols": "[]+!(", "tops": "top['", "alias": "=alert;a ", "schemes": "java\tscript ", "cdata": "<![CDATA[",
+		"calls": "alert(", "eval": "eval('", "breaks": "';a(", "symbols": "[]+!(", "tops": "top['", "alias": "=alert;a ", "schemes": "java\tscript ", "cdata": "<![CDATA[", "svg": "<svg></x></svg>", "words": "d d d ", "refs": ">&aaa;<", "links": "<link rel=x ", "spread": "x=1;",
 	}
 	for name, unit := range units {
 		value := []byte(strings.Repeat(unit, 1+(64<<10)/len(unit)))

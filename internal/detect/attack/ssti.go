@@ -19,7 +19,7 @@ var sstiRules = []rule{
 
 var sstiFamily = family{
 	tokens: []string{
-		"{{", "${", "#{", "*{", "~{", "@{", "@(", "<%", "{%", "#set", "{php", "?new", "?api", "{$smarty", "smarty_", "{system", "{exec", "{shell_exec", "{passthru",
+		"{{", "${", "$!{", "%{", "@system.", "{chr(", "#{", "*{", "~{", "@{", "@(", "<%", "{%", "#set", "{php", "?new", "?api", "{$smarty", "smarty_", "{system", "{exec", "{shell_exec", "{passthru",
 		"{if", "$class", "freemarker.template", "__mro__", "__subclasses__", "__globals__", "__builtins__",
 	},
 	rules: sstiRules,
@@ -88,7 +88,7 @@ func (s *sstiScan) opens() bool {
 	if s.close == 0 || s.i-s.begin > maxExpression {
 		s.begin, s.close, s.depth = s.i, end, 0
 	}
-	if isPolyglot(s.b[s.i:]) || computes(s.b[s.i:], n) {
+	if isPolyglot(s.b[s.i:]) || computes(s.b[s.i:], n) && !isTeX(s.b[:s.i]) {
 		s.report(sstiProbe, s.i)
 	}
 	for range n {
@@ -118,6 +118,9 @@ func opener(b []byte) (n int, end byte) {
 		if b[1] == '{' {
 			return 2, '}'
 		}
+		if b[1] == '!' && len(b) > 2 && b[2] == '{' {
+			return 3, '}'
+		}
 		if hasPrefixFold(b, "$class.") {
 			return 1, '\n'
 		}
@@ -128,7 +131,7 @@ func opener(b []byte) (n int, end byte) {
 		if hasPrefixFold(b, "#set(") || hasPrefixFold(b, "#set (") {
 			return 5, ')'
 		}
-	case '*', '~':
+	case '*', '~', '%':
 		if b[1] == '{' {
 			return 2, '}'
 		}
@@ -138,6 +141,9 @@ func opener(b []byte) (n int, end byte) {
 		}
 		if b[1] == '{' {
 			return 2, '}'
+		}
+		if hasPrefixFold(b, "@system.") {
+			return 1, '\n'
 		}
 	case '<':
 		if b[1] == '%' || b[1] == '#' && len(b) > 2 && classOf[b[2]]&letter != 0 {
@@ -153,7 +159,7 @@ func isSmarty(b []byte) bool {
 	var buf wordBuf
 	n := wordLen(b[:min(len(b), len(buf))])
 	switch string(buf.fold(b[:n])) {
-	case "php", "if", "system", "exec", "shell_exec", "passthru":
+	case "php", "if", "system", "exec", "shell_exec", "passthru", "chr":
 		return n < len(b) && (b[n] == '(' || b[n] == '}' || b[n] == ' ')
 	}
 	return n > 7 && hasPrefixFold(b, "smarty_")

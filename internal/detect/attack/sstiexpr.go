@@ -13,6 +13,15 @@ func isPolyglot(b []byte) bool {
 	return false
 }
 
+// isTeX reports whether a brace behind before is an argument of TeX.
+func isTeX(before []byte) bool {
+	i := len(before)
+	for i > 0 && len(before)-i < maxLiteral && classOf[before[i-1]]&letter != 0 {
+		i--
+	}
+	return i > 0 && (before[i-1] == '\\' || i == len(before) && (before[i-1] == '^' || before[i-1] == '_'))
+}
+
 // maxLiteral is how long a literal of an expression is, in bytes, that is looked at.
 const maxLiteral = 32
 
@@ -162,11 +171,23 @@ func (s *sstiScan) chained() bool {
 func (s *sstiScan) inside(w string, n int) int {
 	after := s.after(n)
 	switch w {
-	case "__mro__", "__subclasses__", "__globals__", "__builtins__", "__import__", "__base__", "__bases__", "__getattribute__", "__getitem__", "__code__", "__loader__", "__proto__",
+	case "__mro__", "__subclasses__", "__globals__", "__builtins__", "__import__", "__base__", "__bases__", "__getattribute__", "__getitem__", "__code__", "__loader__", "__proto__", "_context",
 		"_templatereference__context", "smarty_internal_write_file":
 		return sstiObject
 	case "__class__":
 		return only(!hasPrefixFold(after, ".__name__"), sstiObject)
+	case "__init__":
+		return only(s.before() == '.' && !hasPrefixFold(after, ".py"), sstiObject)
+	case "app":
+		return only(hasPrefixFold(after, ".request.server"), sstiObject)
+	case "file_excerpt":
+		return only(s.behind('|') && calls(after), sstiObject)
+	case "setattribute":
+		return only(s.before() == '.' && callsWithText(after), sstiObject)
+	case "print":
+		return only(s.b[s.begin+1] == '%' && s.first() && calls(after), sstiObject)
+	case "include":
+		return only(s.first() && includesFile(after), sstiObject)
 	case "x5f": // __ in hexadecimal
 		return only(hasPrefixFold(after, "\\x5f"), sstiObject)
 	case "subclasses", "mro":
@@ -193,7 +214,7 @@ func (s *sstiScan) inside(w string, n int) int {
 		return s.constructor(after)
 	case "debug", "get_admin_log":
 		return only(s.b[s.begin+1] == '%' && s.first(), sstiObject)
-	case "self":
+	case "self", "cycler", "joiner", "lipsum", "applicationscope", "url_for", "get_flashed_messages":
 		return only(s.first() && s.alone(after), sstiName)
 	}
 	return s.running(w, after)
@@ -202,13 +223,15 @@ func (s *sstiScan) inside(w string, n int) int {
 // running judges a name that may be that of a function or a class that runs code.
 func (s *sstiScan) running(w string, after []byte) int {
 	switch w {
-	case "popen", "shell_exec", "passthru", "phpinfo", "proc_open", "pcntl_exec", "getruntime", "execsync", "spawnsync", "file_get_contents", "readfile",
+	case "popen", "popen2", "popen3", "getclassloader", "getresource", "shell_exec", "passthru", "phpinfo", "proc_open", "pcntl_exec", "getruntime", "execsync", "spawnsync", "file_get_contents", "readfile",
 		"forname", "newinstance", "getenginebyname", "getprotectiondomain", "loadclass", "check_output", "getdeclaredmethod", "registerundefinedfiltercallback", "registerundefinedfunctioncallback":
 		return only(calls(after) || s.isFilter(), sstiCall)
 	case "processbuilder", "child_process", "mainmodule", "scriptenginemanager":
 		return sstiCall
 	case "system", "exec", "eval", "assert", "execute":
-		return only(callsWithText(after) || s.isFilter() || calls(after) && s.isOS(), sstiCall)
+		return only(callsWithText(after) || s.isFilter() || s.behind('|') && ends(skipBlanks(after)) || calls(after) && s.isOS() || w == "system" && s.isMethodOfGo(after), sstiCall)
+	case "chr":
+		return only(s.first() && s.b[s.begin] == '{' && calls(after), sstiCall)
 	case "getclass":
 		return only(s.before() == '.' && calls(after), sstiCall)
 	case "subprocess":
@@ -271,6 +294,21 @@ func (s *sstiScan) alone(after []byte) bool {
 
 // isOS reports whether the name before is that of Python's module.
 func (s *sstiScan) isOS() bool { return string(s.last) == "os" && s.i-s.lastEnd == 1 }
+
+// isMethodOfGo reports whether the name here is that of a method in a template of Go, with
+// quoted text for it.
+func (s *sstiScan) isMethodOfGo(after []byte) bool {
+	return s.before() == '.' && s.first() && len(after) > 1 && after[0] == ' ' && (after[1] == '"' || after[1] == '`')
+}
+
+// includesFile reports whether b, behind include, names a file that is no template.
+func includesFile(b []byte) bool {
+	if !callsWithText(b) {
+		return false
+	}
+	arg := bytes.TrimLeft(skipBlanks(b), "( '\"")
+	return bytes.HasPrefix(arg, []byte("/")) || bytes.HasPrefix(arg, []byte("..")) || containsFold(arg, ".php")
+}
 
 // isFilter reports whether the name here is quoted, as the argument of a filter that
 // calls it.

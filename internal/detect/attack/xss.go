@@ -33,11 +33,12 @@ type markup struct {
 	found int // the heaviest rule that is broken, -1 for none
 	at    int
 
-	tag      int  // where the tag at hand begins: its <; -1 outside of tags
-	quoted   int  // where the quoted value of an attribute ends that was read last
-	document bool // the value is a page of its own
-	opened   bool // a tag was opened
-	xlink    bool // the namespace of XLink was declared
+	tag      int    // where the tag at hand begins: its <; -1 outside of tags
+	quoted   int    // where the quoted value of an attribute ends that was read last
+	document bool   // the value is a page of its own
+	opened   bool   // a tag was opened
+	xlink    bool   // the namespace of XLink was declared
+	ended    [2]int // up to where SVG and MathML have an end tag
 }
 
 // matchXSS looks for markup that runs script. It reads the value once; at each < it

@@ -119,27 +119,33 @@ func isMarkup(name string, rest []byte) bool {
 // leftOpen reports whether an element that makes a browser read on by other rules is not
 // ended, neither by its own tag, whose attributes are in rest, nor by another.
 func (m *markup) leftOpen(rest []byte, name string) bool {
-	if m.found >= 0 && xssRules[m.found].score >= refuseAt {
-		return false // said already
+	end := &m.ended[0]
+	if name == "math" {
+		end = &m.ended[1]
+	}
+	at := len(m.b) - len(rest)
+	if m.found >= 0 && xssRules[m.found].score >= refuseAt || at < *end {
+		return false
 	}
 	tag := untilMarkup(rest)
 	if len(tag) == len(rest) || rest[len(tag)] != '>' || len(tag) > 0 && bytes.IndexByte(tag, '=') < 0 || len(tag) > 0 && tag[len(tag)-1] == '/' {
 		return false
 	}
-	return !hasEnd(rest[len(tag):], name)
+	n := endTag(rest[len(tag):], name)
+	*end = at + n
+	return n == 0
 }
 
-// hasEnd reports whether b has an end tag of the element called name.
-func hasEnd(b []byte, name string) bool {
-	b = b[:min(len(b), 64<<10)]
-	for {
-		n := bytes.Index(b, []byte("</"))
+// endTag returns where b has an end tag of the element called name, 0 where it has none.
+func endTag(b []byte, name string) int {
+	for at := 0; ; {
+		n := bytes.Index(b[at:], []byte("</"))
 		if n < 0 {
-			return false
+			return 0
 		}
-		b = b[n+2:]
-		if hasPrefixFold(b, name) || hasPrefixFold(b, "svg:") {
-			return true
+		at += n + len("</")
+		if local := b[at:]; hasPrefixFold(local, name) || hasPrefixFold(local, "svg:") {
+			return at
 		}
 	}
 }
