@@ -48,11 +48,12 @@ func matchNoSQL(in *inspection, p *probe) (r *rule, at int) {
 		}
 		i += n
 		end := i + 1 + wordLength(text[i+1:])
-		if !isMongoOperator(text[i:end]) {
+		comment := string(text[i:end]) == "$comment" && classOf[text[0]]&quote != 0 // schemas have it, too
+		if !comment && !isMongoOperator(text[i:end]) {
 			continue
 		}
 		switch {
-		case in.atKey() && end-i == len(p.value), memberNamed(text, i, end):
+		case !comment && in.atKey() && end-i == len(p.value), memberNamed(text, i, end):
 			return &nosqlRules[nosqlKey], p.from + i
 		case added(text, i, end):
 			return &nosqlRules[nosqlOperator], p.from + i
@@ -77,7 +78,7 @@ func matchNoSQL(in *inspection, p *probe) (r *rule, at int) {
 func isMongoOperator(name []byte) bool {
 	switch string(name) {
 	case "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$eq", "$regex", "$where", "$exists", "$or", "$and", "$nor", "$not",
-		"$expr", "$function", "$accumulator", "$elemMatch", "$comment", "$jsonSchema":
+		"$expr", "$function", "$accumulator", "$elemMatch", "$jsonSchema":
 		return true
 	}
 	return false

@@ -6,18 +6,18 @@ import "bytes"
 // MongoDB's $where runs and goes on with a condition or a statement, and then
 // opens the string again or cuts the rest off. -1 where it does not.
 func breaksOutOfJavaScript(text []byte) int {
-	for _, quote := range []byte{'\'', '"'} {
-		n := bytes.IndexByte(text, quote)
+	for _, q := range []byte{'\'', '"'} {
+		n := bytes.IndexByte(text, q)
 		if n < 0 || wordsIn(text[:n]) > 2 {
 			continue
 		}
 		rest := bytes.TrimLeft(text[n+1:], " \t\r\n)}]")
-		if len(rest) < 2 || !closesJavaScript(rest, quote) {
+		if len(rest) < 2 || !closesJavaScript(rest, q) {
 			continue
 		}
 		switch {
 		case string(rest[:2]) == "||" || string(rest[:2]) == "&&":
-			if isJavaScript(rest) {
+			if isJavaScript(rest) && len(rest) > 2 && classOf[rest[2]]&(blank|letter|digit|quote|paren|point) != 0 {
 				return n
 			}
 		case rest[0] == ';' && statesJavaScript(bytes.TrimLeft(rest[1:], " \t\r\n;})")):

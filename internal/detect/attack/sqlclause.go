@@ -71,6 +71,7 @@ func (p *sqlTail) role(t *token) bool {
 		p.compare()
 		return p.lexer.next().word == kwTo
 	case roleSuffix:
+		p.ended = p.ended || p.cases > 0
 		p.want = false
 		return true
 	case roleAlias:

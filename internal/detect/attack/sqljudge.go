@@ -25,6 +25,10 @@ func judgeTails(value []byte, plus bool) (rule, at, work int) {
 			continue
 		}
 		rule = p.outOfQuotes(wordsIn(value[:n]))
+		if rule >= 0 && !p.sure(rule) && (sqlQuotes[i] == '`' || sqlQuotes[i] == ']' || opensText(value, n)) {
+			// quoted text
+			rule = weakIf(!p.worded && p.compares+p.signs+p.minus > 0 && wordsIn(value) <= maxWords-1 && len(value) <= maxHint, sqlWeakExpression)
+		}
 		if rule >= 0 && rule < sqlWeak {
 			return rule, n, work
 		}
@@ -50,6 +54,49 @@ func judgeTails(value []byte, plus bool) (rule, at, work int) {
 	}
 	return suspected, where, work
 }
+
+// sure reports whether a tail that breaks rule is none by chance, whatever stands
+// in front of it.
+func (p *sqlTail) sure(rule int) bool {
+	switch rule {
+	case sqlFunction, sqlSubquery, sqlFile:
+		return true
+	case sqlTautology:
+		return !p.partial
+	case sqlUnion:
+		return p.selects > 0
+	case sqlStacked:
+		return p.closed
+	}
+	return false
+}
+
+// opensText reports whether the quote at value[n] looks like one that opens text,
+// as none does that an injection breaks out with: it follows a blank or a mark that
+// calls for a value, or begins a value that its counterpart ends.
+func opensText(value []byte, n int) bool {
+	if blanks := len(value) - len(bytes.TrimLeft(value, " ")); blanks < n {
+		return classOf[value[n-1]]&(blank|equals|amp|bar|angle|slash|star|hash) != 0 || bytes.IndexByte([]byte("([{,:!"), value[n-1]) >= 0
+	}
+	value = value[n:]
+	quotes := bytes.Count(value, value[:1])
+	if quotes != 2 {
+		return quotes%2 == 0 && wordsIn(value) == 1
+	}
+	end := 1 + bytes.IndexByte(value[1:], value[0])
+	inner := value[1:end]
+	switch {
+	case len(inner) == 0:
+		return false
+	case end == len(value)-1: // all of the value is in quotes: '=' but no word
+		return classOf[inner[0]]&letter != 0 || classOf[inner[0]]&blank == 0 && len(inner) > maxOperator
+	}
+	return classOf[inner[0]]&blank == 0 && classOf[inner[len(inner)-1]]&blank == 0
+}
+
+// maxOperator is how long an operator in quotes may be, in bytes, with a blank on
+// each side.
+const maxOperator = 6
 
 // suspicious reports whether what was read of a tail, before it was none, has no
 // place in prose.
@@ -118,7 +165,7 @@ const (
 func (p *sqlTail) outOfQuotes(words int) int {
 	cut := p.comment && p.rest <= maxRest
 	switch {
-	case p.harmful && (p.stacked || !p.dangling):
+	case (p.harmful || p.sleeps) && (p.stacked || !p.dangling):
 		return sqlFunction
 	case p.stacked:
 		return sqlStacked
@@ -144,7 +191,7 @@ func (p *sqlTail) outOfQuotes(words int) int {
 	case p.compares+p.signs+p.minus > 0:
 		return p.outByOperator(words, cut)
 	case p.comment:
-		if cut && words <= 2 {
+		if cut && words <= 2 && !p.doubled && !p.requoted {
 			return sqlComment
 		}
 		return weakIf(words <= 2, sqlWeakComment)
@@ -181,7 +228,7 @@ func (p *sqlTail) outByOperator(words int, cut bool) int {
 		return sqlComment
 	case p.reopened && words <= 1 && p.open <= maxRest && !p.worded && p.names == 0:
 		return sqlOperator
-	case p.reopened && words == 1 && p.compares > 0 && p.open <= maxRest:
+	case p.reopened && (words == 1 || p.compares > 1) && p.compares > 0 && p.open <= maxRest:
 		return sqlOperator
 	}
 	return weakIf((p.reopened || p.compares > 0 && p.names == 0) && !p.worded, sqlWeakExpression)
@@ -192,7 +239,7 @@ func (p *sqlTail) outOfNumber() int {
 	cut := p.comment && p.rest <= maxRest
 	broken := p.start.kind != tokenWord && p.start.kind != tokenQuote
 	switch {
-	case p.harmful && (p.stacked || !p.dangling):
+	case (p.harmful || p.sleeps && (broken || p.names == 0)) && (p.stacked || !p.dangling):
 		return sqlFunction
 	case p.stacked:
 		return sqlStacked
@@ -208,12 +255,16 @@ func (p *sqlTail) outOfNumber() int {
 		return sqlUnion
 	case p.reopened && (!broken || !p.constant):
 		return weakIf(p.logic > 0 && p.compares > 0, sqlWeakExpression)
-	case p.fixed && p.branches > 0:
+	case p.fixed && p.branches > 0 && p.commas > 0:
 		return sqlCondition
 	case p.constant && p.logic+p.clauses > 0 && (!p.led || p.closes > 0):
 		return sqlTautology
+	case p.fixed && p.equal && p.logic > 0 && p.names+p.strings == 0 && !p.signed:
+		return sqlCondition
 	case p.logic > 0 && broken && !p.led:
 		return p.byLogic(cut)
+	case p.clauses > 0 && p.logic > 0 && p.literal:
+		return sqlClause
 	case p.clauses > 0 && broken && (p.ordered && (p.names == 0 || p.known > 0) || cut),
 		p.clauses > 0 && p.ordered && (p.start.word == kwOrder && p.names == 0 || cut):
 		return sqlClause
@@ -221,9 +272,9 @@ func (p *sqlTail) outOfNumber() int {
 		return p.bySelect(cut)
 	case p.names == 0 && p.system > 0 && p.known > 1:
 		return sqlFunction
-	case p.names == 0 && (p.cases > 0 || p.fixed && p.signs > 0 && p.start.kind == tokenOpen):
+	case p.names == 0 && (p.cases > 0 && p.ended || p.fixed && p.signs > 0 && p.start.kind == tokenOpen):
 		return sqlCondition
-	case p.names == 0 && cut && p.rest == 0 && (p.start.kind == tokenOpen && p.known+p.strings+p.signs > 0 || p.known+p.signs > 0):
+	case p.names == 0 && cut && p.rest == 0 && (p.start.kind == tokenOpen || p.known+p.signs > 0 || p.last.start == p.start.start && p.dashed):
 		return sqlComment
 	case p.names == 0 && p.start.kind != tokenQuote && p.unions+p.compares+p.known > 0, p.catalog, broken && p.logic > 0 && p.compares > 0, p.clauses > 0 && p.constant:
 		return sqlWeakExpression
@@ -245,10 +296,10 @@ func (p *sqlTail) bySelect(cut bool) int {
 // byLogic judges an operand, or nothing, and operators of logic behind it.
 func (p *sqlTail) byLogic(cut bool) int {
 	sign := p.lexer.value[p.start.start] == '|' || p.lexer.value[p.start.start] == '&'
+	number := p.start.kind == tokenNumber || p.start.kind == tokenOperator || p.start.kind == tokenAt
 	switch {
-	case p.known > 0 || p.closes > 0 || cut:
-		return sqlCondition
-	case p.compares > 0 && !sign && p.start.kind != tokenOpen:
+	case sign && p.known > p.system && !cut:
+	case p.names == 0 && (p.known > 0 || p.closes > 0 && p.compares > 0 || cut), number && p.known+p.compares > 0, cut && p.compares > 0:
 		return sqlCondition
 	}
 	return weakIf(p.compares > 0 && !sign || p.literal || p.names == 0 && p.signed, sqlWeakExpression)

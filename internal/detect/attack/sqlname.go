@@ -48,9 +48,6 @@ func knownName(word []byte, kw keyword) bool {
 	case kwIf, kwProbe, kwChar, kwSleep, kwTime, kwInsert:
 		return true
 	}
-	if systemName(word) {
-		return true
-	}
 	if len(word) < 2 || len(word) > longestName {
 		return false
 	}

@@ -170,12 +170,12 @@ func (p *sqlTail) name(t *token) bool {
 		}
 		parts++
 	}
-	if c := l.at(0); c == '\'' && l.pos-t.start <= 8 && (l.pos-t.start == 1 || l.value[t.start] == '_') {
+	if l.at(0) == '\'' && introduces(l.value[t.start:l.pos]) {
 		next := l.next()
 		return p.text(&next)
 	}
 	is := t.word == kwPackage && parts > 1 || knownName(l.value[t.start:l.pos], t.word)
-	if systemName(l.value[t.start:l.pos]) {
+	if w := l.value[t.start:l.pos]; (l.at(0) == '(' || bytes.IndexByte(w, '_') > 0) && systemName(w) {
 		is = true
 		p.system++
 	}
@@ -196,6 +196,7 @@ func (p *sqlTail) name(t *token) bool {
 		p.known++
 	case t.word == kwSchema || parts > 1 && t.end-t.start <= 5 && systemSchema(l.value[t.start:t.end]):
 		p.catalog = true
+		p.part.names++
 	default:
 		p.names++
 		p.part.names++
@@ -223,6 +224,12 @@ func readsFile(name []byte) bool {
 	return false
 }
 
+// introduces reports whether word may stand right before a string and belong to it:
+// N'text', x'1f', _utf8'text'.
+func introduces(word []byte) bool {
+	return len(word) == 1 && bytes.IndexByte([]byte("nxbeq"), word[0]|0x20) >= 0 || len(word) <= 8 && word[0] == '_'
+}
+
 // opensNext reports whether a parenthesis comes next, behind blanks.
 func (p *sqlTail) opensNext() bool {
 	l := p.lexer
@@ -238,7 +245,9 @@ func (p *sqlTail) called(t *token, known bool) {
 		p.part.names++
 	}
 	switch t.word {
-	case kwSleep, kwTime, kwPackage:
+	case kwSleep:
+		p.sleeps = true
+	case kwTime, kwPackage:
 		p.harmful = true
 	case kwIf:
 		p.branches++

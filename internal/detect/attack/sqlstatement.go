@@ -6,6 +6,7 @@ import "bytes"
 // no statement.
 func (p *sqlTail) statement() bool {
 	l := &p.lexer
+	p.closed = true
 	t := l.next()
 	for t.kind == tokenSemi {
 		t = l.next()
@@ -52,7 +53,9 @@ func (p *sqlTail) statesNext(t token) bool {
 	second := l.next()
 	third := l.next()
 	switch t.word {
-	case kwWaitfor, kwSleep, kwTime, kwPackage:
+	case kwSleep:
+		p.sleeps = true
+	case kwWaitfor, kwTime, kwPackage:
 		p.harmful = true
 	}
 	return beginsStatement(p.lexer.value, &t, &second, &third)

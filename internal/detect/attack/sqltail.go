@@ -49,7 +49,8 @@ type facts struct {
 	literal  bool // TRUE, FALSE or NULL is an operand
 	signed   bool // logic is written || or &&
 	states   bool // the value begins as a statement
-	harmful  bool // it waits or burns time
+	harmful  bool // it waits, burns time or reads files
+	sleeps   bool // it calls SLEEP, as other languages do
 	catalog  bool
 	file     bool // it writes a file
 	comment  bool // the rest is cut off
@@ -58,6 +59,13 @@ type facts struct {
 	open     int  // how long that string is, in bytes
 	dangling bool // an operand is missing at the end
 	stacked  bool // a statement follows
+	closed   bool // behind a semicolon
+	partial  bool // what follows is no SQL any more
+	requoted bool // the quote stands again in what a comment cuts off
+	ended    bool // CASE has its END
+	dashed   bool // the comment is -- behind a blank, or an open /*
+	equal    bool // a comparison is =
+	commas   int
 }
 
 // condition is what lies between two operators of logic.
@@ -105,6 +113,7 @@ func (p *sqlTail) read() bool {
 		if !ok {
 			// what comes then may be anything
 			p.condition()
+			p.partial = true
 			return p.logic > 0 && p.constant && (p.quote != 0 || p.closes+p.system > 0)
 		}
 		if p.stacked || p.reopened {
@@ -147,18 +156,21 @@ func (p *sqlTail) begins() bool {
 func (p *sqlTail) ends(t *token) {
 	p.dangling = p.want
 	if t.kind == tokenComment {
-		p.rest = cutOff(p.lexer.value, t)
+		p.dashed = p.lexer.value[t.start] == '/' || p.lexer.value[t.start] == '-' && t.spaced
+		p.rest = cutOff(p.lexer.value, t, p.last.kind == tokenQuote && p.before == tokenNone)
 		p.comment = p.rest >= 0
+		p.requoted = p.quote != 0 && bytes.IndexByte(p.lexer.value[t.end:], p.quote) >= 0
 	}
 	p.condition()
 }
 
 // cutOff returns how many bytes a comment at t cuts off: maxRest+1 where they are
-// many, or have a quote among them; -1 where it is no comment but a number: #2.
-func cutOff(value []byte, t *token) int {
+// many, or have a quote among them; -1 where it is no comment but a number: #2, which
+// may only be first.
+func cutOff(value []byte, t *token, first bool) int {
 	rest := value[t.end:]
 	switch {
-	case value[t.start] == '#' && len(rest) > 0 && classOf[rest[0]]&(letter|digit) != 0:
+	case first && value[t.start] == '#' && len(rest) > 0 && classOf[rest[0]]&(letter|digit) != 0:
 		return -1
 	case len(rest) > maxRest, bytes.ContainsAny(rest, "'\"`") && classesOf(rest)&(letter|digit) != 0:
 		return maxRest + 1
@@ -203,6 +215,7 @@ func (p *sqlTail) operator(t *token) bool {
 		}
 	case tokenCompare:
 		p.compare()
+		p.equal = p.equal || c == '='
 		p.worded = p.worded || t.word != notKeyword && t.end-t.start < 5 && p.last.word != kwNot // no RLIKE, no NOT IN
 	case tokenOperator:
 		if c == '-' {
@@ -211,6 +224,7 @@ func (p *sqlTail) operator(t *token) bool {
 			p.signs++
 		}
 	case tokenComma:
+		p.commas++
 	case tokenSemi:
 		p.condition()
 		return p.statement()
