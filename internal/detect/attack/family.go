@@ -37,6 +37,8 @@ var families = [...]*family{
 	&scriptFamily,
 	&codeFamily,
 	&prototypeFamily,
+	&deserFamily,
+	&rawFamily,
 	&lfiFamily,
 	&wrapperFamily,
 	&ssrfFamily,

@@ -53,6 +53,7 @@ func TestHostileTextCostsWhatItsLengthDoes(t *testing.T) {
 		"' or ", "1=1 ", "((", "select ", "`", "/*", "'||'", "a.b.c ", ";drop table ", "x as y ", "'' ", "@", "-- \n", "order by 1,", "waitfor delay '",
 		",$in:1", "db.a.find(", "x[$in][]", "; return ", "'this.==",
 		"system(", "eval('", "exec('id'", ".a()system(", "__class__", "(system)(", "')(", "$_get[", "<?php ", "require('", "@{[", "%x(id ",
+		"O:8:\"", "a:1:{", "!!", "rO0ABX", "AAAD////", "gASV", "BAh7", "c__builtin__\n", "\nsystem\n", "\"@type\":\"java.lang.",
 	} {
 		short, long := workOn(t, strings.Repeat(piece, 1000)), workOn(t, strings.Repeat(piece, 64_000))
 		if long > 80*short {
