@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"go/format"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -33,15 +34,64 @@ func commonness(c byte) int {
 	return 3
 }
 
-// anchorOf returns where the rarest pair of bytes of a token stands.
-func anchorOf(token string) (at int) {
+// near is how much more often than its rarest pair of bytes another pair of a token
+// may stand in text, for tokens to share it.
+const near = 2
+
+// pairsOf returns where in token the rarest pair of bytes stands, and those that are
+// hardly more frequent.
+func pairsOf(token string) (at []int) {
 	best := 1 << 30
+	cost := func(i int) int { return commonness(token[i]) * commonness(token[i+1]) }
 	for i := range len(token) - 1 {
-		if cost := commonness(token[i]) * commonness(token[i+1]); cost < best {
-			at, best = i, cost
+		best = min(best, cost(i))
+	}
+	for i := range len(token) - 1 {
+		if cost(i) <= near*best {
+			at = append(at, i)
 		}
 	}
 	return at
+}
+
+// anchorsOf says where the anchor of each token stands. Tokens share anchors where
+// they can: what most tokens have is taken first.
+func anchorsOf(tokens []string, foldOf *[256]uint8) map[string]int {
+	pair := func(token string, i int) int { return int(foldOf[token[i]])<<6 | int(foldOf[token[i+1]]) }
+	anchors := make(map[string]int)
+	for len(anchors) < len(tokens) {
+		var votes [4096]int
+		best := 0
+		for _, token := range tokens {
+			if _, done := anchors[token]; done {
+				continue
+			}
+			seen := make(map[int]bool)
+			for _, i := range pairsOf(token) {
+				if p := pair(token, i); !seen[p] {
+					seen[p] = true
+					votes[p]++
+				}
+			}
+		}
+		for p, n := range votes {
+			if n > votes[best] {
+				best = p
+			}
+		}
+		for _, token := range tokens {
+			if _, done := anchors[token]; done {
+				continue
+			}
+			for _, i := range pairsOf(token) {
+				if pair(token, i) == best {
+					anchors[token] = i
+					break
+				}
+			}
+		}
+	}
+	return anchors
 }
 
 // TestAnchorTable holds anchor_table.go to the tokens of the families. With
@@ -79,8 +129,8 @@ func anchorTable(t *testing.T) []byte {
 	}
 	foldOf := makeFold()              // the file's own may be out of date
 	buckets := make(map[int][]string) // pair of folded bytes: tokens
-	for token := range owners {
-		at := anchorOf(token)
+	anchors := anchorsOf(slices.Sorted(maps.Keys(owners)), &foldOf)
+	for token, at := range anchors {
 		pair := int(foldOf[token[at]])<<6 | int(foldOf[token[at+1]])
 		buckets[pair] = append(buckets[pair], token)
 	}
@@ -112,7 +162,7 @@ func anchorTable(t *testing.T) []byte {
 	}
 	fmt.Fprintf(&b, "}\n\nvar anchorTokens = [%d]anchored{\n", len(tokens))
 	for _, token := range tokens {
-		fmt.Fprintf(&b, "{%q, %d, %#x},\n", token, anchorOf(token), owners[token])
+		fmt.Fprintf(&b, "{%q, %d, %#x},\n", token, anchors[token], owners[token])
 	}
 	b.WriteString("}\n")
 	out, err := format.Source([]byte(b.String()))

@@ -27,7 +27,7 @@ var crlfRules = []rule{
 var crlfFamily = family{
 	tokens: []string{
 		"set-cookie", "location:", "content-", "http/1", "http/2", "refresh:", "-encoding:", "access-control-", "x-", "host:", "-security:",
-		"bcc:", "cc:", "\nto:", "\rto:", "nto:", "subject:", "from:", "reply-to:", "mime-version", "rcpt to", "mail from", "capability", " fetch ",
+		"bcc:", "cc:", "to:", "subject:", "from:", "reply-to:", "mime-version", "rcpt to", "mail from", "capability", " fetch ",
 		" logout", "ehlo ", "helo ", "link:", "etag:", "status:", "connection:", "cookie:",
 	},
 	rules: crlfRules,

@@ -44,6 +44,8 @@ var families = [...]*family{
 	&ssrfFamily,
 	&crlfFamily,
 	&ldapFamily,
+	&graphqlFamily,
+	&scannerFamily,
 }
 
 // probe is one value as a family sees it.

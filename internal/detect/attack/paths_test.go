@@ -9,7 +9,7 @@ import (
 )
 
 // pathFamilies has one rule of each family that FuzzPaths and BenchmarkHostilePaths run.
-var pathFamilies = []string{"lfi.traversal", "ssrf.metadata", "lfi.wrapper", "crlf.header", "ldap.filter", "xpath.injection"}
+var pathFamilies = []string{"lfi.traversal", "ssrf.metadata", "lfi.wrapper", "crlf.header", "ldap.filter", "xpath.injection", "scanner.agent", "graphql.flood"}
 
 // FuzzPaths runs families one by one over any bytes: no panic, an offset inside of the
 // value, and work in proportion to it.
@@ -57,7 +57,7 @@ func corpus(t testing.TB, id string) (texts []string) {
 // BenchmarkHostilePaths measures each family on 64 KiB of what it has most work with.
 func BenchmarkHostilePaths(b *testing.B) {
 	for _, family := range pathFamilies {
-		for _, piece := range []string{"../", "/etc/", "....", "%25", "%c0%", "\xef\xbf\xbd", "/a,", "..2f", "/.git/a/", "http:", "http://", "http://1.", "http://@@@@@@@@@", "a\nx-", "*)", "*)(", "'name()", "(//*"} {
+		for _, piece := range []string{"../", "/etc/", "....", "%25", "%c0%", "\xef\xbf\xbd", "/a,", "..2f", "/.git/a/", "http:", "http://", "http://1.", "http://@@@@@@@@@", "a\nx-", "*)", "*)(", "'name()", "(//*", "query{a:", "a sqlmap "} {
 			b.Run(family+"/"+strconv.Quote(piece), func(b *testing.B) {
 				value := []byte(strings.Repeat(piece, 64<<10/len(piece)))
 				b.SetBytes(int64(len(value)))
