@@ -93,9 +93,33 @@ func (m *markup) closes(i int) {
 	if m.tag < 0 && m.found < 0 && i > 0 && i+1 < len(m.b) && (m.b[i-1] == '"' || m.b[i-1] == '\'') && m.b[i+1] == '<' && m.unopened(i) {
 		m.report(xssBreakOut, i-1)
 	}
+	if m.closesAll(i) {
+		m.report(xssBreakOut, i-1)
+	}
 	if i > m.quoted {
 		m.tag = -1
 	}
+}
+
+// closesAll reports whether the > at i stands behind each kind of quote, one after the
+// other: that ends whatever the value was put in.
+func (m *markup) closesAll(i int) bool {
+	for range len("--") {
+		if i > 0 && m.b[i-1] == '-' {
+			i--
+		}
+	}
+	if i < 3 {
+		return false
+	}
+	var kinds [3]bool
+	for _, c := range m.b[i-3 : i] {
+		if classOf[c]&quote == 0 {
+			return false
+		}
+		kinds[quoteKind(c)] = true
+	}
+	return kinds == [3]bool{true, true, true}
 }
 
 // unopened reports whether nothing before i, near the beginning of the value, opens a

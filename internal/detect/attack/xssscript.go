@@ -30,7 +30,7 @@ var scriptFamily = family{
 		"alert", "prompt(", "prompt`", "confirm(", "confirm`", "eval", "settimeout", "setinterval", "function(\"", "function('", "function`", "constructor", "fromcharcode",
 		"document.", "document[", "location", "window", "self[", "top[", "this[", "parent[", "frames[", "globalthis", "javas", "ascript", "script:", "vbscri", "data:text", "data:image/svg", "data:appl",
 		"ssion(", "navigator.", "-moz-binding", "behavio", "![]", "~[]", "getscript", "fetch(", "import(", "+adw-", "mhtml:", "innerhtml", ".call`", "createelement", "']=", "globaleval",
-		"=prompt", "=confirm", "activexobject", "-'", "+'", ";//", "-\"", "+\"", "msgbox",
+		"=prompt", "=confirm", "activexobject", "-'", "+'", ";//", ";/*", "-\"", "+\"", "msgbox",
 	},
 	rules: scriptRules,
 	match: matchScript,
@@ -253,6 +253,9 @@ func (s *scriptScan) closesCall(b []byte) bool {
 		return false
 	}
 	rest := b[end:min(len(b), end+16)]
+	if len(rest) > 0 && rest[0] == ';' && (bytes.Contains(rest, []byte(";//")) || bytes.Contains(rest, []byte(";/*"))) {
+		return true
+	}
 	for len(rest) > 0 {
 		switch c := rest[0]; {
 		case c == '\'' || c == '"' || c == '`':
