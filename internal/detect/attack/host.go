@@ -266,6 +266,9 @@ func namedReach(name []byte) reach {
 		"kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local":
 		return reachLoopback
 	}
+	if c := name[len(name)-1] | 0x20; c != 't' && c != 'e' {
+		return reachPublic
+	}
 	for _, suffix := range [...]string{".localhost", ".localtest.me", ".lvh.me", ".vcap.me"} {
 		if hasSuffixFold(name, suffix) {
 			return reachLoopback
@@ -276,6 +279,11 @@ func namedReach(name []byte) reach {
 
 // pointing notes an address in a name of a service that answers with it.
 func (h *host) pointing(name []byte) {
+	switch c := name[len(name)-1] | 0x20; c {
+	case 'o', 's', 'e':
+	default:
+		return
+	}
 	for _, suffix := range [...]string{".nip.io", ".sslip.io", ".xip.io", ".1u.ms", ".rbndr.us", ".traefik.me", ".backname.io"} {
 		if !hasSuffixFold(name, suffix) {
 			continue

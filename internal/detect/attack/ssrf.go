@@ -90,10 +90,20 @@ func (s *schemed) judge(value []byte, word bool) *rule {
 		}
 		return nil
 	}
+	h := hostAt(rest)
+	r := h.rule(rest[h.end:])
+	if r == nil && word && s.field && ownPath(rest[h.end:]) {
+		return &ssrfRules[ssrfMetadata]
+	}
+	at := bytes.IndexByte(rest[:min(len(rest), maxURL)], '@')
+	if at < 0 {
+		r, _ = heavier(r, 0, scheme, 0)
+		return r
+	}
 	url := rest[:urlEnd(rest)]
-	h := hostAt(url)
-	r := h.rule(url[h.end:])
-	at := bytes.IndexByte(url, '@')
+	if at >= len(url) {
+		at = -1
+	}
 	for k := 0; k < maxUserinfo && at >= 0 && (r == nil || r.weak); k++ {
 		h = hostAt(url[at+1:])
 		r, _ = heavier(r, 0, h.rule(url[at+1+h.end:]), 0)
@@ -102,9 +112,6 @@ func (s *schemed) judge(value []byte, word bool) *rule {
 			break
 		}
 		at += 1 + next
-	}
-	if r == nil && word && s.field && ownPath(url[h.end:]) {
-		return &ssrfRules[ssrfMetadata]
 	}
 	r, _ = heavier(r, 0, scheme, 0)
 	return r
@@ -146,6 +153,9 @@ func (h *host) rule(path []byte) *rule {
 // ownPath reports whether path is one that metadata services and the Runtime API
 // have, and nobody else.
 func ownPath(path []byte) bool {
+	if len(path) < len("/opc/v2/instance") || bytes.IndexByte([]byte("lLcC2mMoO"), path[1]) < 0 {
+		return false
+	}
 	for _, own := range [...]string{"/latest/meta-data", "/latest/api/token", "/latest/user-data", "/latest/dynamic/instance-identity",
 		"/computemetadata/v1", "/2018-06-01/runtime/", "/metadata/instance?api-version", "/opc/v2/instance"} {
 		if hasPrefixFold(path, own) {
@@ -157,7 +167,7 @@ func ownPath(path []byte) bool {
 
 // schemeRule says what the scheme alone tells.
 func (s *schemed) schemeRule(rest []byte) *rule {
-	if !s.field {
+	if !s.field || hasPrefixFold(s.scheme, "http") {
 		return nil
 	}
 	switch {
