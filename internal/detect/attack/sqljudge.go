@@ -63,6 +63,8 @@ func (p *sqlTail) sure(rule int) bool {
 		return true
 	case sqlTautology:
 		return !p.partial
+	case sqlCondition:
+		return p.compares > 0 && p.names == 0 && p.reopened && p.open <= maxEmpty
 	case sqlUnion:
 		return p.selects > 0
 	case sqlStacked:
@@ -296,9 +298,10 @@ func (p *sqlTail) bySelect(cut bool) int {
 // byLogic judges an operand, or nothing, and operators of logic behind it.
 func (p *sqlTail) byLogic(cut bool) int {
 	sign := p.lexer.value[p.start.start] == '|' || p.lexer.value[p.start.start] == '&'
-	number := p.start.kind == tokenNumber || p.start.kind == tokenOperator || p.start.kind == tokenAt
+	number := p.start.kind == tokenNumber || p.start.kind == tokenOperator
+	mention := p.start.kind == tokenAt && p.system == 0 // @anna and @bob
 	switch {
-	case sign && p.known > p.system && !cut:
+	case (sign && p.known > p.system || mention) && !cut:
 	case p.names == 0 && (p.known > 0 || p.closes > 0 && p.compares > 0 || cut), number && p.known+p.compares > 0, cut && p.compares > 0:
 		return sqlCondition
 	}

@@ -84,7 +84,7 @@ func beginsStatement(value []byte, first, second, third *token) bool {
 	case kwBegin:
 		return second.kind == tokenComment || second.kind == tokenEnd || second.kind == tokenSemi ||
 			second.word == kwPackage || second.word == kwExec || second.word == kwDeclare || second.word == kwBegin ||
-			second.word == kwIf && third.kind == tokenOpen
+			second.word == kwIf && third.kind == tokenOpen || bytes.EqualFold(text(second), []byte("WITH")) && bytes.EqualFold(text(third), []byte("NOWAIT"))
 	case kwIf, kwSleep, kwTime, kwPackage:
 		return tight || second.kind == tokenDot && first.word == kwPackage || bytes.EqualFold(text(second), []byte("EXISTS")) && third.kind == tokenOpen
 	case kwExec:
