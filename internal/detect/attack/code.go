@@ -28,7 +28,7 @@ var codeRules = []rule{
 	codeRuby:    {id: "code.ruby", signature: "Ruby code injection", category: "code", severity: detect.Critical, score: sure},
 	codeRun:     {id: "code.run", signature: "Code that runs a command", category: "code", severity: detect.Critical, score: sure},
 	codeProbe:   {id: "code.probe", signature: "Code that shows that it runs", category: "code", severity: detect.High, score: refuseAt + 2},
-	codeSuspect: {id: "code.suspect", signature: "Code that can run a command", category: "code", severity: detect.Medium, score: suspect},
+	codeSuspect: {id: "code.suspect", signature: "Code that can run a command", category: "code", severity: detect.Medium, score: suspect, weak: true},
 }
 
 // The calls are named with their parentheses; what is split or has a comment inside
@@ -41,7 +41,7 @@ var codeFamily = family{
 		"child_process", "require(", "mainmodule", "process.", "constructor(", ":constructor:", "_load(", "res.end(", "import(",
 		"java.lang.", "processbuilder", "_memberaccess", "#context[", "classloader", "forname(", "(#", "javax.script", "@java",
 		"__import__", "subprocess.", "__class__", "__subclasses__", "__globals__", "__builtins__", "check_output(", "getoutput(",
-		"@{[", "qx{", "qx/", "qx(", "kernel.", "%x(", "%x{", "%x[", "io.read", "file.read", "file.open(", "instance_eval", "send(:", "open3", "open(\"|", "open('|",
+		"@{[", "qx{", "qx/", "qx(", "kernel.", "%x(", "%x{", "%x[", "io.read", "file.read", "file.open(", "instance_eval", "send(:", "open3", "open(\"|", "open('|", "open('/", "open(\"/", ".execute(", "array_map", "usort(",
 	},
 	rules: codeRules, match: matchCode,
 }
@@ -72,7 +72,7 @@ func matchCode(in *inspection, p *probe) (r *rule, at int) {
 			break
 		}
 	}
-	if s.best < 0 {
+	if s.best < 0 || codeRules[s.best].weak && !in.weak {
 		return nil, 0
 	}
 	return &codeRules[s.best], p.from + s.at

@@ -6,14 +6,16 @@ import "bytes"
 type callKind uint8
 
 const (
-	notCall    callKind = iota
-	callRun             // runs a command
-	callMethod          // the same where it is no method of something else
-	callEval            // runs code
-	callProbe           // shows what the host knows, or waits
-	callLoad            // loads a module
-	callFile            // reads a file
-	callLookup          // finds a class
+	notCall     callKind = iota
+	callRun              // runs a command
+	callMethod           // the same where it is no method of something else
+	callEval             // runs code
+	callProbe            // shows what the host knows, or waits
+	callLoad             // loads a module
+	callFile             // reads a file
+	callLookup           // finds a class
+	callSend             // calls what it is told, in Ruby
+	callExecute          // runs the string that it belongs to, in Groovy
 )
 
 // maxCallee is how much of what is called is read, in bytes.
@@ -69,6 +71,10 @@ func callOf(name []byte) callKind {
 	case "file_get_contents", "readfile", "file_put_contents", "fopen", "open", "read", "readlines", "readfilesync", "readdirsync", "writefilesync", "scandir", "file",
 		"unlink":
 		return callFile
+	case "send", "__send__", "public_send":
+		return callSend
+	case "execute":
+		return callExecute
 	case "forname", "getruntime", "processbuilder", "getenginebyname", "newinstance", "loadclass", "getmethod", "invoke", "t", "constructor":
 		return callLookup
 	}
@@ -191,6 +197,13 @@ func (s *codeScan) call(open int) {
 		s.load(at, &a)
 	case callFile:
 		s.file(at, all, &a)
+	case callSend:
+		rest := s.text[open+1:]
+		if end := bytes.IndexAny(rest[:min(len(rest), 24)], ",)"); end > 1 && rest[0] == ':' && callOf(rest[1:end]) == callRun {
+			s.note(codeRuby, at)
+		}
+	case callExecute:
+		s.execute(open - len(all))
 	case callLookup:
 		s.lookup(at, open, all, name, &a)
 	}
@@ -198,6 +211,18 @@ func (s *codeScan) call(open int) {
 
 // maxQuoted is how much of a string is read as a command, in bytes.
 const maxQuoted = 96
+
+// execute judges Groovy's "id".execute(), whose string ends at text[end].
+func (s *codeScan) execute(end int) {
+	if end < 2 || classOf[s.text[end-1]]&quote == 0 {
+		return
+	}
+	from := max(0, end-1-maxQuoted)
+	start := bytes.LastIndexByte(s.text[from:end-1], s.text[end-1])
+	if start >= 0 && commandIn(s.text[from+start+1:end-1]) && s.words.before(s.text, from+start) < beforeText {
+		s.note(codeJava, from+start)
+	}
+}
 
 // commandIn reports whether a literal is a command.
 func commandIn(literal []byte) bool {
@@ -233,7 +258,7 @@ func (s *codeScan) run(at int, all, name []byte, kind callKind, a *argumentOf) {
 		rule = codeJava
 	}
 	switch {
-	case a.request:
+	case a.request, bytes.HasSuffix(s.text[:at], []byte("${")) && a.closed:
 		s.note(codePHP, at)
 	case command && a.closed && isProse(a.after):
 		s.note(codeSuspect, at)
@@ -281,14 +306,14 @@ func (s *codeScan) eval(at int, all, name []byte, a *argumentOf) {
 		if a.literal == nil {
 			return
 		}
-		if head < beforeText && a.closed && hasPrefix(a.after, ".") {
+		if head < beforeText && a.closed && (hasPrefix(a.after, ".") || hasPrefix(a.after, ",")) {
 			s.note(codePython, at)
 		} else {
 			s.note(codeSuspect, at)
 		}
 	case a.request && (evals || bytes.HasPrefix(name, []byte("call_user")) || bytes.HasPrefix(name, []byte("include")) || bytes.HasPrefix(name, []byte("array_")) || bytes.Contains(name, []byte("function"))):
 		s.note(codePHP, at)
-	case bytes.HasPrefix(name, []byte("call_user")) && (command || a.literal != nil && callOf(a.literal) == callRun) && head < beforeText:
+	case !evals && a.literal != nil && callOf(a.literal) == callRun && head < beforeText:
 		s.note(codePHP, at)
 	case !evals:
 	case a.nested && head < beforeText, command && head < beforeWords:
@@ -317,6 +342,8 @@ func (s *codeScan) probe(at int, all, name []byte, a *argumentOf) {
 		}
 	case braced:
 		s.note(codePHP, at)
+	case (hasPrefix(low, "print") || hasPrefix(low, "die")) && head == beforeNothing && foldedPrefix(s.text[at+len(all):], "(md5("):
+		s.note(codeProbe, at)
 	case (hasPrefix(low, "exit") || hasPrefix(low, "kill") || hasPrefix(low, "sleep")) && len(all) > len(name) && ended && at == 0:
 		s.note(codeSuspect, at)
 	case hasPrefix(low, "end") && foldedContains(all, "res.") && foldedContains(s.text[at:min(len(s.text), at+64)], "require("):

@@ -119,10 +119,14 @@ func (s *shellScan) start() {
 	}
 }
 
-// trails reports whether nothing but a separator stands from i on.
+// trails reports whether nothing but a separator or the mark of a comment stands from
+// i on.
 func (s *shellScan) trails(i int) bool {
 	rest := bytes.TrimRight(s.text[min(i, len(s.text)):], " \t\r\n'\"")
 	rest = bytes.TrimLeft(rest, " \t")
+	if string(rest) == "#" || string(rest) == ";#" {
+		return true
+	}
 	return len(rest) > 0 && len(rest) <= 2 && (rest[0] == ';' || rest[0] == '|' || rest[0] == '&') && rest[len(rest)-1] == rest[0]
 }
 
@@ -203,6 +207,9 @@ func (s *shellScan) judge(mark, from int, kind breakout) {
 	if s.decoded && c.kind == commandShell && mark < from && s.text[mark] == '|' {
 		strength = 3
 	}
+	if strength == 1 && c.kind == commandShell && c.count == 0 && s.text[mark] == '|' {
+		strength = 2 // what stands before is run
+	}
 	s.decoded = c.piped
 	if strength == 0 || s.isField(mark, from, &c) {
 		return
@@ -251,7 +258,7 @@ func (c *command) probes() bool {
 
 // builds reports whether lines of build files and scripts are full of c.
 func (c *command) builds() bool {
-	return c.kind == commandTool || c.kind == commandShell || c.kind == commandWord
+	return c.kind == commandTool || c.kind == commandShell || c.kind == commandWord || c.kind == commandEcho
 }
 
 // isScript reports whether head begins as lines of scripts and documents do: with a
@@ -287,7 +294,7 @@ func (s *shellScan) lines(i int) (n int) {
 func (s *shellScan) continues(i int) bool {
 	rest := s.text[min(i, len(s.text)):]
 	rest = bytes.TrimLeft(rest[:min(len(rest), 64)], " \t\r\n;|&)'\"`+")
-	if len(rest) == 0 || classOf[rest[0]]&letter == 0 {
+	if len(rest) < 2 || classOf[rest[0]]&letter == 0 {
 		return true
 	}
 	c := readCommand(rest)
@@ -471,19 +478,21 @@ func (c *command) plainStrength(b []byte) int {
 		}
 		return boolInt(c.args != 0)
 	case commandShell:
-		if c.first == argFlag && c.count > 1 && c.words <= 2 || outside && c.words <= 2 {
+		if c.first == argFlag && c.count > 1 && c.words <= 2 || (outside || c.args&argRedirect != 0) && c.words <= 2 {
 			return 2
 		}
 		return boolInt(alone || c.args != 0)
 	case commandAdmin:
 		return 2 * boolInt(c.admin)
+	case commandEcho:
+		return boolInt(c.count > 0 && c.words <= 2) * 2
 	case commandTool:
-		return some(argPath | argRedirect)
+		return max(some(argPath|argRedirect), boolInt(alone))
 	case commandWord:
 		if c.args&argFlag != 0 && c.args&^argFlag != 0 || outside && c.words == 0 {
 			return min(2, some(argFlag|argPath))
 		}
-		return boolInt(c.args&^argQuoted != 0 && c.words == 0)
+		return boolInt(c.args&^argQuoted != 0 && c.words == 0 || alone)
 	}
 	return 0
 }

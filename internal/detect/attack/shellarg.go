@@ -130,7 +130,7 @@ func (c *command) quote(b []byte, i int) int {
 	end += i + 1
 	body := b[i+1 : end]
 	c.args |= argQuoted
-	if (c.kind == commandShell || c.kind == commandTool) && !hasPrefix(body, "#!") && holdsCode(body) {
+	if (c.kind == commandShell || c.kind == commandTool || c.kind == commandEcho) && !hasPrefix(body, "#!") && holdsCode(body) {
 		c.args |= argCode
 	}
 	if len(body) <= 128 {

@@ -60,6 +60,11 @@ func readCommand(b []byte) (c command) {
 	if brace {
 		i = skipBlank(b, i+1)
 	}
+	if n := shellVariable(b[i:]); n > 0 {
+		c.kind, c.name = commandShell, i+n
+		c.read(b, brace)
+		return c
+	}
 	for range 3 {
 		var w shellWord
 		n := w.read(b[i:])
@@ -115,6 +120,17 @@ func endsName(b []byte, i int, brace bool) bool {
 		return brace
 	}
 	return true
+}
+
+// shellVariable returns the length of a variable at the beginning of b that holds the
+// shell itself, before a flag; 0 where there is none.
+func shellVariable(b []byte) int {
+	for _, name := range [...]string{"$0 ", "$SHELL ", "${SHELL} ", "$BASH ", "${0} "} {
+		if hasPrefix(b, name) && len(b) > len(name) && b[len(name)] == '-' {
+			return len(name) - 1
+		}
+	}
+	return 0
 }
 
 // skipBlank returns where behind i something else than a blank stands. Forms write

@@ -15,6 +15,7 @@ const (
 	commandTool               // changes things; build scripts are full of them
 	commandWord               // a word of English, too
 	commandAdmin              // a tool of Windows' administrators, told what to do
+	commandEcho               // says what it is given
 	commandPrefix             // another command follows
 )
 
@@ -30,9 +31,9 @@ func commandOf(name []byte) commandKind {
 	switch string(name) {
 	case "whoami", "ifconfig", "ipconfig", "netstat", "uname", "systeminfo", "sysinfo", "printenv", "tasklist", "lsblk", "lscpu",
 		"lsof", "qwinsta", "vssadmin", "getmac", "iptables", "dmesg", "lastlog", "getent", "pstree", "phpinfo",
-		"arp", "uptime", "hostnamectl", "net1", "schtasks", "nbtstat", "driverquery":
+		"arp", "ps", "uptime", "hostnamectl", "net1", "schtasks", "nbtstat", "driverquery":
 		return commandRecon
-	case "id", "ls", "dir", "pwd", "ps", "env", "set", "hostname", "w", "ver", "ss", "df", "mount", "groups", "route", "reboot", "vol":
+	case "id", "ls", "dir", "pwd", "env", "set", "hostname", "w", "ver", "ss", "df", "mount", "groups", "route", "reboot", "vol":
 		return commandShort
 	case "cat", "tac", "type", "head", "tail", "nl", "od", "xxd", "strings", "rev", "base64", "base32", "hexdump", "less", "grep",
 		"egrep", "fgrep", "awk", "gawk", "mawk", "sed", "bat", "zcat", "findstr", "uniq", "tee", "get-content", "gc", "get-childitem", "paste":
@@ -49,17 +50,19 @@ func commandOf(name []byte) commandKind {
 	case "rm", "cp", "mv", "mkdir", "rmdir", "touch", "chmod", "chown", "ln", "kill", "killall", "pkill", "tar", "zip", "unzip", "gzip", "dd",
 		"crontab", "useradd", "adduser", "passwd", "usermod", "groupadd", "systemctl", "service", "del", "copy", "xcopy", "robocopy",
 		"move", "ren", "attrib", "icacls", "taskkill", "shutdown", "mkfifo", "mknod", "insmod", "apt", "apt-get", "yum", "dnf",
-		"apk", "pip", "gcc", "cc", "docker", "kubectl", "aws", "git", "mysql", "psql", "sqlite3", "echo", "printf", "export", "unset",
-		"alias", "source", "eval", "trap", "cd", "which", "whereis", "locate", "su", "mail", "iconv", "echo.", "erase", "format", "halt", "poweroff",
+		"apk", "pip", "gcc", "cc", "docker", "kubectl", "aws", "git", "mysql", "psql", "sqlite3", "export", "unset",
+		"alias", "trap", "cd", "which", "whereis", "locate", "su", "mail", "iconv", "erase", "format", "halt", "poweroff",
 		"init", "umask", "ulimit", "history", "stat", "du", "free", "wall", "write", "chroot", "setenv", "xterm", "screen", "tmux", "at", "md", "rd":
 		return commandTool
 	case "find", "more", "who", "date", "time", "make", "test", "sort", "cut", "last", "file", "start", "tr", "wc", "diff", "split", "read",
 		"top", "users", "look", "call", "cal", "clear", "exit", "true", "false", "yes", "man", "help", "tree", "join", "fold", "command", "info", "jobs",
 		"finger", "logger", "column", "sum", "for", "while", "if", "let", "declare", "seq", "shuf", "comm", "cmp", "ed", "ex", "pg", "pr", "fmt", "sysctl":
 		return commandWord
+	case "echo", "printf", "echo.":
+		return commandEcho
 	case "net", "netsh", "reg", "sc", "wmic":
 		return commandAdmin
-	case "sudo", "exec", "nohup", "builtin", "xargs", "doas", "setsid", "strace", "nice", "watch", "then", "do", "else", "!":
+	case "sudo", "exec", "nohup", "builtin", "xargs", "doas", "setsid", "strace", "eval", "source", "nice", "watch", "then", "do", "else", "!":
 		return commandPrefix
 	}
 	return notCommand
