@@ -46,6 +46,7 @@ type line struct {
 	start int
 	words int
 	at    bool // it has an @
+	empty bool // an empty one follows
 	other bool // it is a header itself, or begins a request or an answer
 }
 
@@ -72,6 +73,7 @@ func matchCRLF(in *inspection, p *probe) (r *rule, at int) {
 			}
 			end += n
 		}
+		last.empty = bytes.Count(value[i:end], []byte("\n")) > 1
 		if found := last.injected(value[end:]); found != nil && (in.weak || !found.weak) {
 			return found, p.from + i
 		}
@@ -230,7 +232,7 @@ func mailHeader(name, v []byte, l *line) bool {
 	case equalFold(name, "bcc"):
 		return at
 	case equalFold(name, "cc"), equalFold(name, "to"), equalFold(name, "reply-to"), equalFold(name, "from"), equalFold(name, "sender"):
-		return at && (l.at && l.words <= textWords || l.words == 0)
+		return at && (l.at && l.words <= textWords || l.words == 0 || l.words == 1 && !l.empty)
 	case equalFold(name, "content-type"):
 		return hasPrefixFold(v, "multipart/")
 	case equalFold(name, "subject"):

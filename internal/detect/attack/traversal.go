@@ -92,6 +92,7 @@ type pathWalk struct {
 	tail    [maxTail]byte // behind the last step up: /name/name, in lower case
 	tailLen int
 	target  target
+	passed  target // before it
 }
 
 // path reads the next path, and what stands in front of it.
@@ -253,8 +254,17 @@ func (w *pathWalk) element(separated bool) {
 	w.row++
 	w.run = max(w.run, w.row)
 	if dots+wild+odd >= 2 {
-		w.tailLen = 0
+		w.leave()
 	}
+}
+
+// leave forgets what is behind the last step up, but not that it was worth having:
+// /etc/passwd/../shadow.
+func (w *pathWalk) leave() {
+	if t := targetOf(w.tail[:w.tailLen]); t == targetFile {
+		w.passed = t
+	}
+	w.tailLen = 0
 }
 
 // Bounds of verdict.
@@ -269,7 +279,7 @@ const (
 func (w *pathWalk) verdict() *rule {
 	climbs, alone := w.ups+w.alike, w.stands()
 	if climbs > 0 || alone && (w.absolute || w.start == 0) {
-		w.target = targetOf(w.tail[:w.tailLen])
+		w.target = max(w.passed, targetOf(w.tail[:w.tailLen]))
 	}
 	switch {
 	case climbs > 0 && w.target >= targetConfig,
