@@ -47,7 +47,7 @@ func (s *sstiScan) inside(w string, n int) int {
 	case "setattribute":
 		return only(s.before() == '.' && callsWithText(after), sstiObject)
 	case "print":
-		return only(s.b[s.begin+1] == '%' && s.first() && calls(after), sstiObject)
+		return only(s.b[s.begin] == '{' && s.b[s.begin+1] == '%' && s.first() && calls(after), sstiObject)
 	case "include":
 		return only(s.first() && includesFile(after), sstiObject)
 	case "x5f": // __ in hexadecimal
@@ -88,8 +88,10 @@ func (s *sstiScan) running(w string, after []byte) int {
 	case "popen", "popen2", "popen3", "getclassloader", "getresource", "shell_exec", "passthru", "phpinfo", "proc_open", "pcntl_exec", "getruntime", "execsync", "spawnsync", "file_get_contents", "readfile",
 		"forname", "newinstance", "getenginebyname", "getprotectiondomain", "loadclass", "check_output", "getdeclaredmethod", "registerundefinedfiltercallback", "registerundefinedfunctioncallback":
 		return only(calls(after) || s.isFilter(), sstiCall)
-	case "processbuilder", "child_process", "mainmodule", "scriptenginemanager":
+	case "processbuilder", "child_process", "scriptenginemanager":
 		return sstiCall
+	case "mainmodule":
+		return only(s.before() == '.', sstiCall)
 	case "system", "exec", "eval", "assert", "execute":
 		return only(callsWithText(after) || s.isFilter() || s.behind('|') && ends(skipBlanks(after)) || calls(after) && s.isOS() || w == "system" && s.isMethodOfGo(after), sstiCall)
 	case "chr":

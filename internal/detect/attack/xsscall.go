@@ -117,6 +117,9 @@ func (s *scriptScan) sink(w string, after []byte) int {
 	if len(rest) == 0 || rest[0] != '(' && rest[0] != '`' {
 		return s.passed(w, rest)
 	}
+	if rest[0] == '`' && s.quotes[quoteKind('`')]%2 == 1 {
+		return -1 // the end of a span of code
+	}
 	switch {
 	case s.i > 0 && s.b[s.i-1] == '.' && !s.ofGlobal():
 		return -1
@@ -128,6 +131,8 @@ func (s *scriptScan) sink(w string, after []byte) int {
 		return scriptCall
 	case s.i-s.lastEnd <= 4 && s.i > s.lastEnd && s.i > 0 && s.b[s.i-1] != ' ' && (hasPrefixFold(s.last, "script") && len(s.last) == len("script")):
 		return scriptCall // a tag whose marks are written in some other way
+	case (w == "settimeout" || w == "setinterval") && !callsWithText(after):
+		return -1
 	case s.bare(after) || s.ofGlobal() && s.lastEnd == s.i-1 && s.alone(after):
 		return scriptCall
 	}
@@ -202,10 +207,17 @@ func (s *scriptScan) passed(w string, rest []byte) int {
 	return -1
 }
 
-// isMethod reports whether a dot stands before the last name.
+// isMethod reports whether the last name is that of a method that calls what it is given.
 func (s *scriptScan) isMethod() bool {
 	start := s.lastEnd - len(s.last)
-	return start > 0 && s.b[start-1] == '.'
+	if start == 0 || s.b[start-1] != '.' {
+		return false
+	}
+	switch string(s.last) {
+	case "map", "find", "filter", "forEach", "foreach", "some", "every", "sort", "call", "apply", "reduce", "replace", "then", "from", "flatMap", "findIndex", "findLast", "addEventListener":
+		return true
+	}
+	return false
 }
 
 // calledLater reports whether rest calls the last name, or throws to it.

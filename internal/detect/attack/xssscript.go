@@ -152,7 +152,7 @@ func (s *scriptScan) judge(name []byte) {
 		s.report(rule, s.i)
 		return
 	}
-	if s.breaks() && s.b[s.i-1] != '.' && s.closesCall(after) {
+	if s.breaks() && s.lastQuote != '`' && s.quotes[quoteKind(s.lastQuote)] <= 3 && s.b[s.i-1] != '.' && s.closesCall(after) {
 		s.report(scriptBreak, s.i)
 	}
 }
@@ -175,7 +175,7 @@ func (s *scriptScan) ruleOf(w string, after []byte) int {
 	case "write", "writeln":
 		return s.write(after)
 	case "fetch", "import", "getscript", "globaleval":
-		return only(callsWithText(after) && (s.bare(after) || s.breaks()), scriptCall)
+		return only(len(after) > 0 && after[0] == '(' && callsWithText(after) && (s.bare(after) || s.breaks()), scriptCall)
 	case "createelement":
 		return only(callsWithText(after) && containsFold(after[:min(len(after), 12)], "script"), scriptWord)
 	case "innerhtml":
@@ -300,7 +300,7 @@ func (s *scriptScan) uri(w string) int {
 
 // scriptAfterScheme judges what stands behind javascript:.
 func scriptAfterScheme(b []byte) int {
-	if isIdle(b) {
+	if isIdle(b) || bytes.IndexByte([]byte("<>.,)`*|"), b[0]) >= 0 { // or a word of a sentence
 		return -1
 	}
 	if b[0] == ' ' || b[0] == '\n' && len(b) > 1 {
@@ -323,5 +323,5 @@ func untilBlank(b []byte) []byte {
 // isDataPage reports whether b, behind data:, is a page or an image that runs script,
 // with its data.
 func isDataPage(b []byte) bool {
-	return isActiveData(b) && bytes.IndexAny(untilBlank(skipBlanks(b)), ",;") > 0
+	return isActiveData(b) && !containsFold(untilBlank(b[:min(len(b), maxName)]), "javascript") && bytes.IndexAny(untilBlank(skipBlanks(b)), ",;") > 0
 }
