@@ -58,7 +58,9 @@ type shellScan struct {
 func matchShell(in *inspection, p *probe) (r *rule, at int) {
 	text := p.span()
 	s := shellScan{text: text, best: -1}
-	s.start()
+	if mayStart(text, in.weak) {
+		s.start()
+	}
 	if mayBreakOut(text, p.class) {
 		if !in.spend(len(text)) {
 			return nil, 0
@@ -85,6 +87,26 @@ func (s *shellScan) note(rule, at int) {
 	if s.best < 0 || shellRules[rule].score > shellRules[s.best].score {
 		s.best, s.at = rule, at
 	}
+}
+
+// mayStart reports whether text may begin with a command: what ends its first word
+// can stand behind one. A word alone is worth a look for weak rules only.
+func mayStart(text []byte, weak bool) bool {
+	i := 0
+	for i < len(text) && classOf[text[i]]&(letter|digit|dash) != 0 {
+		i++
+	}
+	if i == len(text) {
+		return weak
+	}
+	return i <= longestCommand && endsFirst[text[i]]
+}
+
+// endsFirst are the bytes that a first word can end with, or go on with, where it is
+// the name of a command.
+var endsFirst = [256]bool{
+	' ': true, '\t': true, '\n': true, '\r': true, '$': true, '\'': true, '"': true, '\\': true, '^': true, ';': true, '|': true, '&': true,
+	'<': true, '>': true, '{': true, '%': true, '*': true, '?': true, '+': true, '#': true, '/': true, '.': true, '(': true, '`': true,
 }
 
 // start judges what the value begins with.

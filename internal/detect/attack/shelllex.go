@@ -60,10 +60,12 @@ func readCommand(b []byte) (c command) {
 	if brace {
 		i = skipBlank(b, i+1)
 	}
-	if n := shellVariable(b[i:]); n > 0 {
-		c.kind, c.name = commandShell, i+n
-		c.read(b, brace)
-		return c
+	if i < len(b) && b[i] == '$' {
+		if n := shellVariable(b[i:]); n > 0 {
+			c.kind, c.name = commandShell, i+n
+			c.read(b, brace)
+			return c
+		}
 	}
 	for range 3 {
 		var w shellWord
