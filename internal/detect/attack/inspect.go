@@ -217,7 +217,7 @@ func (in *inspection) bytes(l *layer, item *str) {
 // judge asks the rules about one value, and then about what it may stand for.
 func (in *inspection) judge(value []byte, c class) {
 	in.result.Strings++
-	if c&^(letter|digit|dash) == 0 && len(value) < plainWord && !mayPollute(value) || in.done {
+	if c&^(letter|digit|dash) == 0 && len(value) < plainWord && !mayPollute(value) && !(in.weak && isCommandName(value)) || in.done {
 		return // a plain word
 	}
 	if looksJSON(value) && in.opened(value) {

@@ -27,9 +27,9 @@ var shellRules = []rule{
 
 var shellFamily = family{applies: shellApplies, rules: shellRules, match: matchShell}
 
-// shellApplies leaves out values of one word.
+// shellApplies leaves out values of one word, unless it may be a name.
 func shellApplies(c class) bool {
-	return c&(blank|semicolon|bar|amp|quote|bracket|paren|backslash|slash|control) != 0
+	return c&^(letter|digit|dash) == 0 || c&(blank|semicolon|bar|amp|quote|bracket|paren|backslash|slash|control) != 0
 }
 
 // breakout is what parts a command from what stands before it.
@@ -57,6 +57,12 @@ type shellScan struct {
 // be, or where it is nothing else.
 func matchShell(in *inspection, p *probe) (r *rule, at int) {
 	text := p.span()
+	if p.class&^(letter|digit|dash) == 0 {
+		if in.weak && !in.atKey() && isCommandName(text) {
+			return &shellRules[shellName], 0
+		}
+		return nil, 0
+	}
 	s := shellScan{text: text, best: -1}
 	if mayStart(text, in.weak) {
 		s.start()
