@@ -107,7 +107,7 @@ func hint(p *probe) (rule, at int) {
 		return sqlWeakComment, 0
 	}
 	n := bytes.IndexByte(value, '\'')
-	if n < 0 || bytes.Count(value, []byte("'"))%2 == 0 || wordsIn(value) > 1 || isSuffix(value[n+1:]) {
+	if n < 0 || bytes.Count(value, []byte("'"))%2 == 0 || p.class&^(letter|digit|quote|backslash|dash|blank) != 0 || wordsIn(value) > 1 || isSuffix(value[n+1:]) {
 		return -1, 0
 	}
 	return weakIf(n == 0 || classOf[value[n-1]]&(digit|backslash) != 0, sqlWeakQuote), n

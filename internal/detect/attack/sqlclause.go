@@ -14,7 +14,7 @@ func (p *sqlTail) clause(t *token) bool {
 		return true
 	case kwBetween:
 		p.compare()
-		p.range_ = true
+		p.ranged = true
 		return true
 	case kwNot: // NOT LIKE, NOT IN
 		p.want = false
@@ -39,7 +39,8 @@ func (p *sqlTail) clause(t *token) bool {
 	case kwIf, kwSelect:
 		return false
 	}
-	if p.last.kind == tokenNone && p.commands(t) || p.quote != 0 && p.last.kind == tokenQuote && p.statesNext(*t) {
+	out := p.quote != 0 && p.last.kind == tokenQuote || p.closes > 0 && p.last.kind == tokenClose
+	if p.last.kind == tokenNone && p.commands(t) || out && p.statesNext(*t) {
 		p.stacked = true // without a semicolon, as SQL Server allows
 		return true
 	}

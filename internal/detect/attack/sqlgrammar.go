@@ -10,10 +10,7 @@ type evidence struct {
 	rule       int // place in sqlRules of the first of the strongest kind
 	at         int // where that begins
 	words      int // names that are no keywords
-	keywords   int
-	marks      int // punctuation, dots and commas excepted
 	quotes     int
-	comments   int
 	cited      bool // a statement begins right behind a quote that opens
 }
 
@@ -82,7 +79,6 @@ func (g *grammar) add(t token) {
 func (g *grammar) tally(t *token) {
 	switch {
 	case t.word != notKeyword:
-		g.keywords++
 		if g.count == 0 {
 			g.begun = t.word
 		}
@@ -90,15 +86,6 @@ func (g *grammar) tally(t *token) {
 		g.words++
 	case t.kind == tokenQuote:
 		g.quotes++
-	case t.kind == tokenComment:
-		g.comments++
-	}
-	switch t.kind {
-	case tokenWord, tokenDot, tokenComma, tokenOther, tokenEnd:
-	default:
-		if t.word == notKeyword {
-			g.marks++
-		}
 	}
 }
 

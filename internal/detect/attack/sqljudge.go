@@ -29,6 +29,9 @@ func judgeTails(value []byte, plus bool) (rule, at, work int) {
 			// quoted text
 			rule = weakIf(!p.worded && p.compares+p.signs+p.minus > 0 && wordsIn(value) <= maxWords-1 && len(value) <= maxHint, sqlWeakExpression)
 		}
+		if (rule == sqlWeakQuote || rule == sqlOperator) && classesOf(value[:n])&(paren|bracket|equals|angle|quote|star|bar|amp) != 0 {
+			rule = -1 // code
+		}
 		if rule >= 0 && rule < sqlWeak {
 			return rule, n, work
 		}

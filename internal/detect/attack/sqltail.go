@@ -17,14 +17,13 @@ type sqlTail struct {
 	call   bool      // last is the parenthesis of a call
 	calls  int       // the depth at which the outermost open call began
 	table  bool      // last names a table, so that an alias may follow
-	range_ bool      // between BETWEEN and its AND
+	ranged bool      // between BETWEEN and its AND
 	part   condition
 }
 
 // facts are what was seen in a tail.
 type facts struct {
-	at       int  // where the tail begins, behind the literal
-	doubled  bool // that ends in a quote twice
+	doubled  bool // the literal ends in a quote twice
 	start    token
 	logic    int
 	compares int
@@ -78,7 +77,6 @@ type condition struct {
 // whether that is the tail of an expression.
 func readTail(value []byte, at int, quote byte, plus bool, p *sqlTail) bool {
 	*p = sqlTail{lexer: sqlLexer{value: value, pos: at, plus: plus}, quote: quote}
-	p.at = at
 	if quote != 0 {
 		p.lexer.pos++
 		for p.lexer.at(0) == quote {
@@ -206,8 +204,8 @@ func (p *sqlTail) operator(t *token) bool {
 		p.leave()
 		return true
 	case tokenLogic:
-		if p.range_ && (c|0x20) == 'a' {
-			p.range_ = false
+		if p.ranged && (c|0x20) == 'a' {
+			p.ranged = false
 		} else {
 			p.logic++
 			p.signed = p.signed || t.word == notKeyword
