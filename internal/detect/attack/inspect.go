@@ -214,10 +214,15 @@ func (in *inspection) bytes(l *layer, item *str) {
 	in.pop()
 }
 
+// worthAsking reports whether a plain word says something by itself.
+func (in *inspection) worthAsking(word []byte) bool {
+	return mayPollute(word) || in.weak && isCommandName(word)
+}
+
 // judge asks the rules about one value, and then about what it may stand for.
 func (in *inspection) judge(value []byte, c class) {
 	in.result.Strings++
-	if c&^(letter|digit|dash) == 0 && len(value) < plainWord && !mayPollute(value) && !(in.weak && isCommandName(value)) || in.done {
+	if in.done || c&^(letter|digit|dash) == 0 && len(value) < plainWord && !in.worthAsking(value) {
 		return // a plain word
 	}
 	if looksJSON(value) && in.opened(value) {
