@@ -34,7 +34,7 @@ func isUtility(name []byte) bool {
 	switch string(name) {
 	case "aclocal", "addr2line", "adduser", "aptitude", "atq", "atrm", "autoconf", "automake", "badblocks", "blkid", "bunzip2", "bzcat", "bzgrep",
 		"bzip2", "bzless", "cfdisk", "chage", "chattr", "chfn", "chgrp", "chkconfig", "chmod", "chown", "chroot", "chsh", "chvt", "cksum", "cpio", "crontab",
-		"csplit", "debugfs", "depmod", "dirname", "dmesg", "dumpe2fs", "e2fsck", "e2label", "ethtool", "exportfs", "fdformat", "fdisk", "fgrep", "fsck",
+		"csplit", "debugfs", "depmod", "dirname", "dmesg", "dumpe2fs", "e2fsck", "e2label", "ethtool", "fdformat", "fdisk", "fgrep", "fsck",
 		"fuser", "getfacl", "getopt", "gpasswd", "groupadd", "groupdel", "groupmod", "grpck", "grpconv", "gunzip", "hdparm", "hexdump", "htpasswd", "hwclock",
 		"ifdown", "ifup", "insmod", "ipcrm", "ipcs", "iwconfig", "kbdrate", "killall", "killall5", "klogd", "ldconfig", "ldd", "losetup", "lpq", "lpr", "lprm",
 		"lsattr", "lsmod", "lspci", "lsusb", "lvm", "mesg", "mkdir", "mkdosfs", "mke2fs", "mkfifo", "mkfs", "mkisofs", "mknod", "mkswap", "mktemp",
