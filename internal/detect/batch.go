@@ -35,8 +35,11 @@ type Part struct {
 // IsZero reports whether there is no batch.
 func (b Batch) IsZero() bool { return b.Records == "" }
 
+// MaxParts is how many records a batch may have: more than AWS sends.
+const MaxParts = 1 << 16
+
 // Parts finds the records of the batch in event, in its order. It returns nil
-// where the event is not of that shape, or not JSON.
+// where the event is not of that shape, not JSON, or has more than MaxParts.
 func (b Batch) Parts(event []byte) []Part {
 	if b.IsZero() || !json.Valid(event) {
 		return nil
@@ -45,12 +48,13 @@ func (b Batch) Parts(event []byte) []Part {
 	list := 0
 	add := func(path string, start, end int) {
 		i := 0
-		elements(event[start:end], func(from, to int) {
+		elements(event[start:end], func(from, to int) bool {
 			p := Part{Start: start + from, End: start + to, List: list, Index: i}
 			p.Path = path + "[" + strconv.Itoa(i) + "]"
 			p.ID, p.Group = text(event[p.Start:p.End], b.ID), text(event[p.Start:p.End], b.Group)
 			parts = append(parts, p)
 			i++
+			return len(parts) <= MaxParts
 		})
 		list++
 	}
@@ -61,17 +65,20 @@ func (b Batch) Parts(event []byte) []Part {
 	case ok && each:
 		members(event[start:end], func(key string, from, to int) bool {
 			add(name+"["+strconv.Quote(key)+"]", start+from, start+to)
-			return true
+			return len(parts) <= MaxParts
 		})
 	case ok:
 		add(name, start, end)
+	}
+	if len(parts) > MaxParts {
+		return nil
 	}
 	return parts
 }
 
 // AppendCut appends to dst, which is not event, the event without those of its
-// records, all of them in parts, that are gone. All other bytes stay as they are; a record that goes takes a comma next to
-// it along, and the blanks round that.
+// records, all of them in parts, that are gone. All other bytes stay as they are; a
+// record that goes takes a comma next to it along, and the blanks round that.
 func AppendCut(dst, event []byte, parts []Part, gone []bool) []byte {
 	at := 0 // what is before it is written, or gone
 	for len(parts) > 0 {
@@ -157,15 +164,17 @@ func members(value []byte, f func(key string, start, end int) bool) {
 }
 
 // elements calls f with where each element of the list in value, which is JSON,
-// stands.
-func elements(value []byte, f func(start, end int)) {
+// stands, until f returns false.
+func elements(value []byte, f func(start, end int) bool) {
 	i := skipBlank(value, 0)
 	if i >= len(value) || value[i] != '[' {
 		return
 	}
 	for i = skipBlank(value, i+1); i < len(value) && value[i] != ']'; i = skipBlank(value, i+1) {
 		end := skipValue(value, i)
-		f(i, end)
+		if !f(i, end) {
+			return
+		}
 		if i = skipBlank(value, end); i >= len(value) || value[i] != ',' {
 			return
 		}

@@ -52,6 +52,25 @@ func TestParts(t *testing.T) {
 	}
 }
 
+func TestPartsAreBounded(t *testing.T) {
+	list := "[" + strings.Repeat("1,", detect.MaxParts-1) + "1"
+	for _, tt := range []struct {
+		name  string
+		batch detect.Batch
+		event string
+		want  int
+	}{
+		{"as many as may be", queue, `{"Records":` + list + `]}`, detect.MaxParts},
+		{"one more", queue, `{"Records":` + list + `,1]}`, 0},
+		{"in two lists", topics, `{"records":{"a":` + list + `],"b":[]}}`, detect.MaxParts},
+		{"one more in the second", topics, `{"records":{"a":` + list + `],"b":[1],"c":[1]}}`, 0},
+	} {
+		if got := len(tt.batch.Parts([]byte(tt.event))); got != tt.want {
+			t.Errorf("%s: %d parts, want %d", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestCut(t *testing.T) {
 	tests := []struct {
 		name  string

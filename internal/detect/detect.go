@@ -194,8 +194,10 @@ type Result struct {
 	Exhausted bool
 }
 
-// Reset empties r and keeps its buffers.
+// Reset empties r and keeps its buffers, with nothing of an event in them.
 func (r *Result) Reset() {
+	clear(r.Findings)
+	clear(r.Gaps)
 	r.Except, r.Findings, r.Gaps = nil, r.Findings[:0], r.Gaps[:0]
 	r.Strings, r.Work, r.Exhausted = 0, 0, false
 }

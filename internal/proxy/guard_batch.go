@@ -61,8 +61,7 @@ func (g *Guard) inspect(in *inspected) judged {
 // result of all inspections. It returns what was found now.
 func (g *Guard) look(in *inspected, left []byte, j *judged) []detect.Finding {
 	now := results.Get().(*detect.Result)
-	defer results.Put(now)
-	now.Reset()
+	defer giveBack(now)
 	if in.policy.Excepts() {
 		now.Except = g.except(in, j)
 	}
@@ -205,14 +204,14 @@ func (b *batch) named() bool {
 
 // follow marks what must not overtake a bad record: those of its group behind it.
 func (b *batch) follow() {
-	var held []string
+	held := make(map[string]bool) // at most one for each of the batch's records
 	for i, p := range b.all {
 		switch {
 		case p.Group == "":
 		case b.bad[i]:
-			held = append(held, p.Group)
+			held[p.Group] = true
 		default:
-			b.bad[i] = slices.Contains(held, p.Group)
+			b.bad[i] = held[p.Group]
 		}
 	}
 }

@@ -53,6 +53,7 @@ func TestBatches(t *testing.T) {
 		{"hidden behind a thousand", "", records(flood, a, b, deep, c), proxy.Quarantine, records(a, c), "f b d"},
 		{"outside of the records", "", `{"Records":[` + a + `],"x":"` + injection + `"}`, proxy.Refuse, "", ""},
 		{"in the records and outside", "", `{"Records":[` + a + `,` + b + `],"x":"` + injection + `"}`, proxy.Refuse, "", ""},
+		{"more records than are told apart", "", records(b, strings.Repeat("0,", detect.MaxParts)+"0"), proxy.Refuse, "", ""},
 		{"no JSON behind them", "", records(a, b) + "]", proxy.Refuse, "", ""},
 		{"fail", "events: {refuse: {sqs: fail}}", records(a, b, c), proxy.Quarantine, records(a, c), "b"},
 		{"fail in a group", "events: {refuse: {sqs: fail}}", records(g1, h1, g2, a), proxy.Quarantine, records(h1, a), "g1 g2"},

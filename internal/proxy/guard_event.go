@@ -10,8 +10,14 @@ import (
 	"gatehouse/internal/record"
 )
 
-// results holds Results between events, so that judging one allocates little.
+// results holds empty Results between events, so that judging one allocates little.
 var results = sync.Pool{New: func() any { return new(detect.Result) }}
+
+// giveBack empties r first: nothing of an event stays in the pool.
+func giveBack(r *detect.Result) {
+	r.Reset()
+	results.Put(r)
+}
 
 // event judges an event before the function can have it.
 func (g *Guard) event(o *detect.Observation) Verdict {
@@ -26,8 +32,7 @@ func (g *Guard) event(o *detect.Observation) Verdict {
 	}
 	source := engine.Source(o.Event)
 	res := results.Get().(*detect.Result)
-	defer results.Put(res)
-	res.Reset()
+	defer giveBack(res)
 	form := p.Refusal(source.Name, g.ownForm(o, source))
 	j := g.inspect(&inspected{engine, p, source, form, o, res})
 
