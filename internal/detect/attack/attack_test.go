@@ -121,8 +121,8 @@ func TestInspectDeep(t *testing.T) {
 	}
 }
 
-// TestBudgetHoldsBenign proves that no benign event runs out of budget: work stays
-// under 16 times the size, whatever the size is.
+// TestBudgetHoldsBenign holds what strains one step of the work, each by itself, to
+// the default budget without the fixed part of it.
 func TestBudgetHoldsBenign(t *testing.T) {
 	const (
 		largest = 6 << 20 // what Lambda hands out
