@@ -300,14 +300,26 @@ func openZlib(in *inspection, l *layer, src []byte) bool {
 	return in.inflate(l, in.zlib)
 }
 
-// maxInflated is how much one container is inflated to, in bytes.
+// maxInflated is how much is held inflated at once, in containers that lie one in the
+// other, in bytes.
 const maxInflated = 32 << 20
+
+// inflated is how much is held inflated below the top layer, in bytes.
+func (in *inspection) inflated() (n int) {
+	for i := range in.layers[:in.top] {
+		if l := &in.layers[i]; l.inflated {
+			n += len(l.buf)
+		}
+	}
+	return n
+}
 
 // inflate reads r into the layer's buffer. What it writes counts twice, because it
 // costs more than to read. An end in the middle leaves what came before.
 func (in *inspection) inflate(l *layer, r io.Reader) bool {
 	const step = 32 << 10
-	for len(l.buf) < maxInflated {
+	l.inflated = true
+	for most := maxInflated - in.inflated(); len(l.buf) < most; {
 		l.buf = append(l.buf, make([]byte, step)...)
 		n, err := io.ReadFull(r, l.buf[len(l.buf)-step:])
 		l.buf = l.buf[:len(l.buf)-step+n]

@@ -71,6 +71,8 @@ type layer struct {
 	name    []byte // of a form's field
 	buf     []byte // unescaped strings, or what was decoded
 	spare   []byte // of the ladder
+
+	inflated bool // buf holds what was compressed
 }
 
 func (in *inspection) begin(event []byte, source *detect.Source, result *detect.Result, stop func() bool, budget int) {
@@ -308,7 +310,7 @@ func (in *inspection) push(name string) bool {
 	}
 	in.top++
 	l := &in.layers[in.top]
-	l.rungs, l.json, l.name, l.round = l.rungs[:0], json, nil, round
+	l.rungs, l.json, l.name, l.round, l.inflated = l.rungs[:0], json, nil, round, false
 	if name != "" {
 		l.rungs = append(l.rungs, name)
 	}
@@ -324,8 +326,12 @@ func (in *inspection) clip() bool {
 }
 
 func (in *inspection) pop() {
-	if !in.layers[in.top].json {
+	l := &in.layers[in.top]
+	if !l.json {
 		in.undone--
+	}
+	if l.inflated && cap(l.buf) > keepBuffer {
+		l.buf = nil // else each layer comes to hold as much
 	}
 	in.top--
 }
