@@ -152,7 +152,7 @@ func readPolicy(name string) (*policy.Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--policy: %w", err)
 	}
-	p, err := policy.Parse(text)
+	p, err := policy.Parse(text, attack.Sources...)
 	if err != nil {
 		return nil, fmt.Errorf("--policy %s: %w", name, err)
 	}

@@ -72,6 +72,7 @@ func TestScanProcess(t *testing.T) {
 	except := write(t, "policy.yaml", "version: 1\nmode: enforce\nevents: {exceptions: [{rule: "+sqlRule+", path: name, reason: known}]}")
 	expired := write(t, "expired.yaml", "version: 1\nevents: {exceptions: [{rule: "+sqlRule+", path: name, until: 2020-01-01, reason: known}]}")
 	wrong := write(t, "wrong.yaml", "version: 1\nmodus: enforce")
+	unoffered := write(t, "unoffered.yaml", "version: 1\nevents: {refuse: {kinesis: fail}}")
 	for _, test := range []struct {
 		name, stdin    string
 		args           []string
@@ -87,6 +88,7 @@ func TestScanProcess(t *testing.T) {
 		{"a document of more than 64 MiB", `["` + strings.Repeat("a", 64<<20) + `"]`, nil, 2, "0 events", "-:1:1: the document is longer than 67108864 bytes"},
 		{"excepted", "", []string{"--policy", except, bad}, 0, "1 excepted by the policy (" + sqlRule + "@name)", ""},
 		{"exception that is over", "", []string{"--policy", expired, bad}, 1, "critical", "the exception " + sqlRule + "@name has expired"},
+		{"policy that asks for what a source does not offer", "", []string{"--policy", unoffered, bad}, 2, "", "events.refuse.kinesis: kinesis offers drop, error, not fail"},
 		{"policy with a mistake", "", []string{"--policy", wrong, bad}, 2, "", `unknown key "modus"`},
 		{"summary alone", "", []string{"--quiet", bad}, 1, "1 event in 1 file, 1 finding in 1 event\n", ""},
 		{"detect", "", []string{"--profile", "detect", bad}, 1, sqlRule, ""},

@@ -26,7 +26,7 @@ type Line struct {
 	Signature   string          `json:"signature" doc:"the rule in words"`
 	Category    string          `json:"category" doc:"attack family: sqli"`
 	Severity    detect.Severity `json:"severity" doc:"critical, high, medium, low or informational"`
-	Weak        bool            `json:"weak,omitempty" doc:"seen by the detect profile alone: never refused by itself"`
+	Weak        bool            `json:"weak,omitempty" doc:"never refused by itself: a weak rule's, or of too few points"`
 	Score       int             `json:"score,omitempty" doc:"how sure the rules are, in points"`
 	EventSource string          `json:"event_source" doc:"what the event came from: sns"`
 	Src         string          `json:"src,omitempty" doc:"who sent it, where the event says so"`
