@@ -106,7 +106,7 @@ func (x *extension) next(ctx context.Context) (*lambdaapi.Event, error) {
 func (x *extension) invoke(ctx context.Context, e *lambdaapi.Event) {
 	deadline := e.Deadline()
 	now := time.Now()
-	x.watching.Do(func() { go x.secrets.get() }) // beside the function: its first answer waits for them; owned by the process
+	x.watching.Do(func() { go x.readSecrets() }) // beside the function: its first answer waits for them; owned by the process
 	x.finishEarlier(e.RequestID)
 	x.open(proxy.Invocation{
 		RequestID: e.RequestID, ARN: e.InvokedFunctionARN, TraceID: e.Tracing.Value,
@@ -215,6 +215,20 @@ func (x *extension) health() {
 		Kind: record.Health, Time: time.Now().UTC(), Rung: rung, Degraded: degraded,
 		Lost: x.pipeline.Lost(), Recovered: x.guard.Recovered(),
 	})
+}
+
+// errSecrets leaves out what panicked: it may show a secret.
+var errSecrets = errors.New("reading the function's secrets panicked: none is watched")
+
+// readSecrets reads the function's secrets before somebody waits for them. A panic
+// must not take the function down (fail-open): nothing is watched then.
+func (x *extension) readSecrets() {
+	defer func() {
+		if recover() != nil {
+			x.degradeBy("secrets", errSecrets)
+		}
+	}()
+	x.secrets.get()
 }
 
 // tellExpired says of each exception of the policy, once, that it is over: in the

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"gatehouse/internal/policy"
 )
 
@@ -50,5 +52,15 @@ func TestCredentialsMayGo(t *testing.T) {
 		if (f != nil) != tt.leak {
 			t.Errorf("in %s, %.90q to %s by %s: %+v", tt.region, tt.text, tt.host, tt.place, f)
 		}
+	}
+}
+
+// A panic beside the function, where no handler recovers it, is said and survived.
+func TestPanicWhileReadingSecrets(t *testing.T) {
+	x := newExtension(config{}, zap.NewNop())
+	x.secrets.policy = func() *policy.Policy { panic("the value of a secret") }
+	x.readSecrets()
+	if len(x.degraded) != 1 || x.degraded[0].What != "secrets" || strings.Contains(x.degraded[0].Reason, "value") {
+		t.Errorf("degraded %+v", x.degraded)
 	}
 }
