@@ -172,8 +172,9 @@ func (s *Source) Offers(f Form) bool { return f == s.Form || slices.Contains(s.O
 type Gap struct {
 	Path string `json:"path,omitempty"`
 	// Reason is "malformed", "depth", "budget", "not-utf8", "not-json", "empty",
-	// "deadline", "panic", "memory", or "not-refused": Lambda did not take the
-	// refusal, and the function got the event.
+	// "findings": judged, but there were too many weak ones to keep, "deadline",
+	// "panic", "memory", or "not-refused": Lambda did not take the refusal, and the
+	// function got the event.
 	Reason string `json:"reason"`
 	Bytes  int    `json:"bytes"`
 }

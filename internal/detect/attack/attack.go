@@ -32,7 +32,8 @@ type Engine struct {
 	// Profile says which rules are asked; the zero value is Block.
 	Profile Profile
 	// Budget says how much work an event of so many bytes may cost, in bytes that
-	// scanner, decoders and rules read; nil: 40 × size + 1 MiB.
+	// scanner, decoders and rules read; nil: 40 × size + 1 MiB. What it says of 0
+	// bytes is for whichever string needs it, the rest is each string's own.
 	Budget func(eventBytes int) int
 
 	inspections sync.Pool // of *inspection
@@ -47,14 +48,15 @@ func (e *Engine) Source(event []byte) *detect.Source { return sourceOf(event) }
 // Inspect judges event and fills result, which the caller has reset. What was
 // not or not wholly inspected is in result.Gaps, one for each reason, with the
 // path of the first such place. stop, asked about once in 64 KiB of work, ends
-// the inspection early; nil never does. At most 1,024 findings are kept: further
-// ones set result.Exhausted and a gap of the reason "budget".
+// the inspection early; nil never does. At most 1,024 findings are kept, of which
+// 512 may be weak: a further one ends the inspection with result.Exhausted and a
+// gap of the reason "budget", a further weak one is a gap of the reason "findings".
 func (e *Engine) Inspect(event []byte, source *detect.Source, result *detect.Result, stop func() bool) {
 	in, _ := e.inspections.Get().(*inspection)
 	if in == nil {
 		in = new(inspection)
 	}
-	in.weak = e.Profile == Detect
+	in.weak, in.slack = e.Profile == Detect, e.budget(0)
 	in.begin(event, source, result, stop, e.budget(len(event)))
 	in.run(event)
 	in.release()

@@ -315,14 +315,18 @@ func (in *inspection) inflated() (n int) {
 }
 
 // inflate reads r into the layer's buffer. What it writes counts twice, because it
-// costs more than to read. An end in the middle leaves what came before.
+// costs more than to read. An end in the middle leaves what came before, and so does
+// the end of what the budget allows, which leaves enough to judge it.
 func (in *inspection) inflate(l *layer, r io.Reader) bool {
 	const step = 32 << 10
 	l.inflated = true
-	for most := maxInflated - in.inflated(); len(l.buf) < most; {
-		l.buf = append(l.buf, make([]byte, step)...)
-		n, err := io.ReadFull(r, l.buf[len(l.buf)-step:])
-		l.buf = l.buf[:len(l.buf)-step+n]
+	room := maxInflated - in.inflated()
+	most := min(room, in.left()/3)
+	for len(l.buf) < most {
+		size := min(step, most-len(l.buf))
+		l.buf = append(l.buf, make([]byte, size)...)
+		n, err := io.ReadFull(r, l.buf[len(l.buf)-size:])
+		l.buf = l.buf[:len(l.buf)-size+n]
 		if n > 0 && !in.spend(2*n) {
 			return false
 		}
@@ -330,8 +334,9 @@ func (in *inspection) inflate(l *layer, r io.Reader) bool {
 			return len(l.buf) > 0
 		}
 	}
-	in.gap("budget", len(in.raw.body(in.layers[0].scanner.text)))
-	return true
+	in.result.Exhausted = in.result.Exhausted || most < room
+	in.gap("budget", in.raw.end-in.raw.start)
+	return len(l.buf) > 0
 }
 
 // kplMagic is how a record begins that the Kinesis Producer Library made of several.

@@ -6,7 +6,7 @@ import "gatehouse/internal/detect"
 // included. It returns the rule that value breaks, "" for none, where, and the work
 // that it took.
 func Match(id string, value []byte) (found string, at, work int) {
-	in := &inspection{weak: true}
+	in := &inspection{weak: true, slack: 1 << 30}
 	in.begin([]byte(`""`), nil, new(detect.Result), nil, 1<<30)
 	p := probe{value: value, class: classesOf(value)}
 	for i, f := range families {

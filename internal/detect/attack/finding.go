@@ -18,7 +18,12 @@ func (in *inspection) found(o *opinion, value []byte) (refused bool) {
 	if weak && (in.recorded(o.rule) || in.before(o.rule)) {
 		return false
 	}
-	if len(in.result.Findings) == maxFindings {
+	kept := len(in.result.Findings)
+	switch {
+	case weak && kept-in.strong >= maxWeak:
+		in.gap("findings", in.raw.end-in.raw.start)
+		return false
+	case kept == maxFindings:
 		in.end("budget")
 		return true
 	}

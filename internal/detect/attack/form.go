@@ -3,7 +3,8 @@ package attack
 import "bytes"
 
 // looksJSON reports whether value may be a JSON document worth opening: an
-// object, an array or a string.
+// object, an array or a string. Some readers take no notice of what follows it, so
+// what begins like nothing else need not end.
 func looksJSON(value []byte) bool {
 	if len(value) < 2 || value[0] > '"' && value[0] != '{' && value[0] != '[' {
 		return false
@@ -14,13 +15,24 @@ func looksJSON(value []byte) bool {
 	}
 	switch v[0] {
 	case '{':
-		return v[len(v)-1] == '}'
+		return v[len(v)-1] == '}' || firstMark(v[1:]) == '"'
 	case '[':
-		return v[len(v)-1] == ']'
+		first := firstMark(v[1:])
+		return v[len(v)-1] == ']' || first == '"' || first == '{'
 	case '"':
 		return v[len(v)-1] == '"'
 	}
 	return false
+}
+
+// firstMark returns the first byte of b that is no blank, 0 where all are.
+func firstMark(b []byte) byte {
+	for _, c := range b {
+		if classOf[c]&blank == 0 {
+			return c
+		}
+	}
+	return 0
 }
 
 func trimBlank(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }

@@ -12,8 +12,9 @@ import (
 const (
 	// maxLayers is how many layers, JSON included, lie one in the other.
 	maxLayers = 16
-	// maxFindings bounds what is kept of one event.
-	maxFindings = 1024
+	// maxFindings bounds what is kept of one event, and maxWeak the weak ones: what
+	// is never refused must not be in the way of what is.
+	maxFindings, maxWeak = 1024, 512
 	// stopEvery is how much work passes between two questions to stop, in bytes.
 	stopEvery = 64 << 10
 	// keepBuffer is the largest buffer that is kept for the next event, in bytes.
@@ -37,8 +38,11 @@ type inspection struct {
 	source *detect.Source
 	stop   func() bool
 	budget int
-	asked  int // work at the last question to stop
-	done   bool
+	slack  int // of budget: what no byte of the event stands for
+	share  share
+	asked  int  // work at the last question to stop
+	done   bool // with the string at hand, if not over
+	over   bool // with the event
 
 	limit   int  // how many encodings are undone in this reading, JSON not counted
 	undone  int  // how many of them are at the moment
@@ -75,9 +79,31 @@ type layer struct {
 	inflated bool // buf holds what was compressed
 }
 
+// share is what part of the budget may be used up by now: the slack, and for each
+// byte read so far the same. So the work that one string makes, however much that
+// is, leaves those behind it what is theirs.
+type share struct {
+	from, left int // work when this reading began, and what was left of the budget
+	slack      int
+	size       int // of the event, in bytes
+	most       int // of work by now
+}
+
+// begin sets the share of a reading of size bytes.
+func (s *share) begin(work, budget, slack, size int) {
+	left := max(0, budget-work)
+	*s = share{from: work, left: left, slack: min(slack, left), size: max(1, size)}
+	s.to(0)
+}
+
+// to sets what may be used up once pos bytes are read.
+func (s *share) to(pos int) {
+	s.most = s.from + s.slack + int(int64(s.left-s.slack)*int64(pos)/int64(s.size))
+}
+
 func (in *inspection) begin(event []byte, source *detect.Source, result *detect.Result, stop func() bool, budget int) {
 	in.result, in.source, in.stop, in.budget = result, source, stop, budget
-	in.asked, in.done, in.strong = 0, false, 0
+	in.asked, in.done, in.over, in.strong = 0, false, false, 0
 	in.known, in.first = -1, 0
 	in.rewind(event, readings[0])
 }
@@ -88,16 +114,17 @@ func (in *inspection) rewind(event []byte, limit int) {
 	in.top, in.undone, in.limit, in.clipped = 0, 0, limit, false
 	in.layers[0].scanner.reset(event, false)
 	in.layers[0].json = true
+	in.share.begin(in.result.Work, in.budget, in.slack, len(event))
 }
 
 // run reads the event, as often as is called for. The budget is one for all.
 func (in *inspection) run(event []byte) {
 	in.event()
 	for _, limit := range readings[1:] {
-		if !in.clipped || in.done || in.strong > 0 {
+		if !in.clipped || in.over || in.strong > 0 {
 			return
 		}
-		in.result.Strings, in.result.Gaps = 0, in.result.Gaps[:0] // counted again
+		in.result.Strings, in.result.Gaps, in.result.Exhausted = 0, in.result.Gaps[:0], false // counted again
 		in.known, in.first = in.limit, len(in.result.Findings)
 		in.rewind(event, limit)
 		in.event()
@@ -154,6 +181,7 @@ func (in *inspection) malformed(s *scanner) {
 	in.gap("not-json", len(s.text))
 	in.raw = str{start: 0, end: len(s.text)}
 	in.trust, in.values = untrusted, 0
+	in.share.to(len(s.text))
 	in.judge(s.text, classesOf(s.text))
 }
 
@@ -164,6 +192,9 @@ func (in *inspection) document(n int) {
 	for more := true; more && !in.done; {
 		before := l.scanner.pos
 		more = l.scanner.next(&item)
+		if n == 0 {
+			in.share.to(l.scanner.pos)
+		}
 		if !in.spend(l.scanner.pos-before) || !more {
 			return
 		}
@@ -171,6 +202,9 @@ func (in *inspection) document(n int) {
 			in.raw, in.trust, in.values = item, unknown, 0
 		}
 		in.str(l, &item)
+		if n == 0 {
+			in.done = in.over // the next string has a share of its own
+		}
 	}
 }
 
@@ -336,14 +370,20 @@ func (in *inspection) pop() {
 	in.top--
 }
 
-// spend takes n bytes of work from the budget. It reports false, and ends the
-// inspection, where the budget or the caller's patience is at its end.
+// spend takes n bytes of work from the budget. It reports false, and ends the work
+// on the string at hand, where its share is used up, and on the event where the
+// budget or the caller's patience is at its end.
 func (in *inspection) spend(n int) bool {
 	if in.done {
 		return false
 	}
 	r := in.result
-	if r.Work+n > in.budget {
+	switch {
+	case r.Work+n <= in.share.most:
+	case in.share.most < in.budget:
+		in.giveUp()
+		return false
+	default:
 		in.end("budget")
 		return false
 	}
@@ -358,11 +398,20 @@ func (in *inspection) spend(n int) bool {
 	return true
 }
 
+// left is how much work is left for the string at hand.
+func (in *inspection) left() int { return in.share.most - in.result.Work }
+
 // end gives up on the rest of the event, from the string at hand on.
 func (in *inspection) end(reason string) {
-	in.done = true
+	in.done, in.over = true, true
 	in.result.Exhausted = true
 	in.gap(reason, len(in.layers[0].scanner.text)-in.raw.start)
+}
+
+// giveUp goes on with the next string of the event.
+func (in *inspection) giveUp() {
+	in.done, in.result.Exhausted = true, true
+	in.gap("budget", in.raw.end-in.raw.start)
 }
 
 // gap notes n bytes that were not inspected. There is one gap for each reason.

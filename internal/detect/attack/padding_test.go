@@ -48,3 +48,43 @@ func slicesOf(s string, n int) []string {
 	}
 	return list
 }
+
+// What costs a string its share of the budget, or fills the list of findings, costs
+// no other string anything: so an attack behind it, that takes two steps to undo, is
+// found.
+func TestWhatCostsMuchHidesNothingBehindIt(t *testing.T) {
+	attack := b64("a=1&q=" + q(`1' UNION SELECT password FROM users -- `))
+	bomb := gz(strings.Repeat("a", 8<<20))
+	tests := map[string]struct {
+		hostile   any
+		exhausted bool
+	}{
+		"a gzip bomb":              {b64(bomb), true},
+		"many gzip bombs":          {slicesOf(b64(bomb), 100), true},
+		"a bomb in base64 twice":   {b64(b64(bomb)), true},
+		"a zlib bomb":              {b64(zl(strings.Repeat("a", 8<<20))), true},
+		"weak signs by thousands":  {slicesOf("cat /etc/passwd", 3000), false},
+		"a weak sign and no other": {"cat /etc/passwd", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			event := []byte(encode(map[string]any{"comment": tt.hostile, "q": attack}))
+			r := inspect(t, event)
+			if !profiles["block"].flagged(r) || r.Exhausted != tt.exhausted {
+				t.Errorf("%d findings with %d of work for %d bytes, exhausted %v; gaps %+v", len(r.Findings), r.Work, len(event), r.Exhausted, r.Gaps)
+			}
+			if r.Work > 40*len(event)+1<<20 {
+				t.Errorf("work = %d for %d bytes", r.Work, len(event))
+			}
+		})
+	}
+}
+
+// A bomb is judged as far as it is inflated.
+func TestWhatABombBeginsWithIsJudged(t *testing.T) {
+	bomb := gz(`{"q":"1' UNION SELECT password FROM users -- ","pad":"` + strings.Repeat("a", 8<<20) + `"}`)
+	r := inspect(t, []byte(object("data", b64(bomb))))
+	if !profiles["block"].flagged(r) || !r.Exhausted {
+		t.Errorf("findings %+v, exhausted %v", r.Findings, r.Exhausted)
+	}
+}
