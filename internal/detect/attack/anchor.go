@@ -1,5 +1,7 @@
 package attack
 
+import "math/bits"
+
 //go:generate go test -run TestAnchorTable|TestRulesPage -args -update
 
 // The tokens of all families are found in one pass. Each token has an anchor: the
@@ -45,22 +47,27 @@ func (h *hits) find(value []byte) {
 
 // compare notes which tokens of a bucket have their anchor at value[at:].
 func (h *hits) compare(value []byte, at int, bucket uint16) {
-	for _, t := range anchorTokens[bucketStart[bucket-1]:bucketStart[bucket]] {
+	tokens := anchorTokens[bucketStart[bucket-1]:bucketStart[bucket]]
+	for i := range tokens {
+		t := &tokens[i]
 		start := at - t.anchor
 		if start < 0 || len(value)-start < len(t.text) || !t.fits(value[start:]) {
 			continue
 		}
-		for f, i := t.families, 0; f != 0; f, i = f>>1, i+1 {
-			if f&1 == 0 {
-				continue
-			}
-			if h.families>>i&1 == 0 {
-				h.families |= 1 << i
-				h.first[i] = start
-			}
-			h.first[i] = min(h.first[i], start)
-			h.last[i] = start + len(t.text)
+		h.note(t, start)
+	}
+}
+
+// note notes that t stands at start.
+func (h *hits) note(t *anchored, start int) {
+	for f := t.families; f != 0; f &= f - 1 {
+		i := bits.TrailingZeros64(f)
+		if h.families>>i&1 == 0 {
+			h.families |= 1 << i
+			h.first[i] = start
 		}
+		h.first[i] = min(h.first[i], start)
+		h.last[i] = start + len(t.text)
 	}
 }
 

@@ -34,62 +34,40 @@ func commonness(c byte) int {
 	return 3
 }
 
-// near is how much more often than its rarest pair of bytes another pair of a token
-// may stand in text, for tokens to share it.
-const near = 2
+// pairs are pairs of letters that ordinary text and addresses have often, more often
+// than their letters tell.
+const pairs = " th he in er an re nd at on nt ha es st en ed to it ou ea hi is or ti as te et ng of al de se le sa si ar ve ra ld ur" +
+	" ro co me io ne ce li ch ll ma om el ec ns ta ic di pe us tr ho ss na ca em so ac om am mp pl xa ex ht tp ps ww ge ut un pr su do"
 
-// pairsOf returns where in token the rarest pair of bytes stands, and those that are
-// hardly more frequent.
-func pairsOf(token string) (at []int) {
-	best := 1 << 30
-	cost := func(i int) int { return commonness(token[i]) * commonness(token[i+1]) }
-	for i := range len(token) - 1 {
-		best = min(best, cost(i))
+// frequency is how often the pair of bytes at token[i] stands in ordinary text, in
+// millionths, very roughly.
+func frequency(token string, i int) int {
+	n := commonness(token[i]) * commonness(token[i+1])
+	if strings.Contains(pairs, token[i:i+2]) {
+		n = 4*n + 2000
 	}
-	for i := range len(token) - 1 {
-		if cost(i) <= near*best {
-			at = append(at, i)
-		}
-	}
-	return at
+	return n
 }
 
-// anchorsOf says where the anchor of each token stands. Tokens share anchors where
-// they can: what most tokens have is taken first.
+// anchorsOf says where the anchor of each token stands: at the pair of bytes that
+// is rarest in text, and in few other tokens. The shortest tokens, which have the
+// least choice, come first.
 func anchorsOf(tokens []string, foldOf *[256]uint8) map[string]int {
-	pair := func(token string, i int) int { return int(foldOf[token[i]])<<6 | int(foldOf[token[i+1]]) }
+	tokens = slices.Clone(tokens)
+	slices.SortStableFunc(tokens, func(a, b string) int { return len(a) - len(b) })
 	anchors := make(map[string]int)
-	for len(anchors) < len(tokens) {
-		var votes [4096]int
+	var crowd [4096]int
+	for _, token := range tokens {
+		pair := func(i int) int { return int(foldOf[token[i]])<<6 | int(foldOf[token[i+1]]) }
+		cost := func(i int) int { return frequency(token, i) * (1 + crowd[pair(i)]) }
 		best := 0
-		for _, token := range tokens {
-			if _, done := anchors[token]; done {
-				continue
-			}
-			seen := make(map[int]bool)
-			for _, i := range pairsOf(token) {
-				if p := pair(token, i); !seen[p] {
-					seen[p] = true
-					votes[p]++
-				}
+		for i := range len(token) - 1 {
+			if cost(i) < cost(best) {
+				best = i
 			}
 		}
-		for p, n := range votes {
-			if n > votes[best] {
-				best = p
-			}
-		}
-		for _, token := range tokens {
-			if _, done := anchors[token]; done {
-				continue
-			}
-			for _, i := range pairsOf(token) {
-				if pair(token, i) == best {
-					anchors[token] = i
-					break
-				}
-			}
-		}
+		anchors[token] = best
+		crowd[pair(best)]++
 	}
 	return anchors
 }

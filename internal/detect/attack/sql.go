@@ -64,8 +64,22 @@ func isSpacedSQL(c class) bool {
 // in bytes: 1or1=1, 1+or+1=1. A longer one is base64.
 const maxDense = 256
 
+// isDenseSQL reports whether a value without blanks and quotes may be SQL: it
+// compares, ends in a comment, or has + for blanks. Most are identifiers, dates and
+// addresses.
+func isDenseSQL(p *probe) bool {
+	if len(p.value) > maxDense {
+		return false
+	}
+	if p.class&dash != 0 && bytes.Contains(p.value, []byte("--")) || plusBlank(p) {
+		return true
+	}
+	from, to := comparison(p)
+	return from < to
+}
+
 func matchSQLTail(in *inspection, p *probe) (r *rule, at int) {
-	if !isSpacedSQL(p.class) && len(p.value) > maxDense {
+	if !isSpacedSQL(p.class) && !isDenseSQL(p) {
 		return nil, 0
 	}
 	rule, at, work := judgeTails(p.value, false)

@@ -13,7 +13,7 @@ func judgeTails(value []byte, plus bool) (rule, at, work int) {
 	suspected, where := -1, 0
 	for i := range len(sqlQuotes) {
 		n := bytes.IndexByte(value, sqlQuotes[i])
-		if n < 0 || isSuffix(value[n+1:]) {
+		if n < 0 || isSuffix(value[n+1:]) || goesOn(value[n+1:]) {
 			continue
 		}
 		is := readTail(value, n, sqlQuotes[i], plus, &p)
@@ -128,6 +128,13 @@ func wordLength(b []byte) (n int) {
 		n++
 	}
 	return n
+}
+
+// goesOn reports whether rest, behind a quote, begins with a word that cannot follow
+// a literal: O'Brien.
+func goesOn(rest []byte) bool {
+	n := wordLength(rest)
+	return n > 0 && (n == len(rest) || classOf[rest[n]]&(blank|point) != 0) && isPlain(rest[:n])
 }
 
 // isPlain reports whether word has no place in SQL's grammar.
