@@ -279,8 +279,11 @@ func namedReach(name []byte) reach {
 
 // pointing notes an address in a name of a service that answers with it.
 func (h *host) pointing(name []byte) {
-	switch c := name[len(name)-1] | 0x20; c {
-	case 'o', 's', 'e':
+	if len(name) < 2 {
+		return
+	}
+	switch string([]byte{name[len(name)-2] | 0x20, name[len(name)-1] | 0x20}) {
+	case "io", "ms", "us", "me":
 	default:
 		return
 	}

@@ -18,7 +18,7 @@ const (
 	// stopEvery is how much work passes between two questions to stop, in bytes.
 	stopEvery = 64 << 10
 	// keepBuffer is the largest buffer that is kept for the next event, in bytes.
-	keepBuffer = 1 << 20
+	keepBuffer = 8 << 20
 )
 
 // readings are how many encodings, JSON not counted, are undone in one reading of

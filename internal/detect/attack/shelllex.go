@@ -351,18 +351,20 @@ func (w *shellWord) percent(b []byte, i int) int {
 func (c *command) classify(w *shellWord) {
 	name := w.text[:w.n]
 	c.hidden = c.hidden || w.hidden
-	c.bin = isBinPath(name)
 	if i := bytes.LastIndexByte(name, '/'); i >= 0 {
+		c.bin = isBinPath(name)
 		if i == 0 && w.glob == 0 || !c.bin && w.glob == 0 && !w.slice {
 			c.kind = notCommand // of no folder that programs lie in
 			return
 		}
 		name = name[i+1:]
 	}
-	for _, suffix := range [...]string{".exe", ".com", ".bat"} {
-		name = bytes.TrimSuffix(name, []byte(suffix))
+	if bytes.IndexByte(name, '.') >= 0 {
+		for _, suffix := range [...]string{".exe", ".com", ".bat"} {
+			name = bytes.TrimSuffix(name, []byte(suffix))
+		}
+		name = bytes.TrimRight(name, ".")
 	}
-	name = bytes.TrimRight(name, ".")
 	c.kind = commandOf(name)
 	if c.kind != notCommand || w.glob == 0 {
 		return

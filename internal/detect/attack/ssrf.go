@@ -40,7 +40,7 @@ func matchSSRF(in *inspection, p *probe) (r *rule, at int) {
 		return nil, 0
 	}
 	word := len(value) == len(p.value) && isWord(value)
-	field := false
+	field, url := false, false
 	for from := 0; ; {
 		s, ok := nextScheme(value, from)
 		if !ok {
@@ -51,9 +51,9 @@ func matchSSRF(in *inspection, p *probe) (r *rule, at int) {
 		if r != nil && !r.weak {
 			return r, at
 		}
-		from, field = s.rest, s.field
+		from, field, url = s.rest, s.field, url || s.at == 0 && s.slashes == 2
 	}
-	if word {
+	if word && !url {
 		r, at = heavier(r, at, bareHost(value), p.from)
 	}
 	if r != nil && r.weak && (!in.weak || in.comesFrom()) {
