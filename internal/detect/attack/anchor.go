@@ -54,14 +54,17 @@ func (h *hits) compare(value []byte, at int, bucket uint16) {
 		if start < 0 || len(value)-start < len(t.text) || !t.fits(value[start:]) {
 			continue
 		}
-		h.note(t, start)
+		h.note(t, value, start)
 	}
 }
 
-// note notes that t stands at start.
-func (h *hits) note(t *anchored, start int) {
+// note notes that t stands at value[start:], for the families that confirm it.
+func (h *hits) note(t *anchored, value []byte, start int) {
 	for f := t.families; f != 0; f &= f - 1 {
 		i := bits.TrailingZeros64(f)
+		if confirm := families[i].confirm; confirm != nil && !confirm(value, start, start+len(t.text)) {
+			continue
+		}
 		if h.families>>i&1 == 0 {
 			h.families |= 1 << i
 			h.first[i] = start

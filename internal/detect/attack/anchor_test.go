@@ -174,6 +174,9 @@ func byteTables(b *strings.Builder) {
 func TestEveryTokenIsFound(t *testing.T) {
 	var h hits
 	for i, f := range families {
+		if f.confirm != nil {
+			continue // its own tests say what it lets pass
+		}
 		for _, token := range f.tokens {
 			for _, value := range []string{token, "x" + token, token + "x", "  " + strings.ToUpper(token) + "  ", strings.Repeat("a b", 9) + token} {
 				h.find([]byte(value))

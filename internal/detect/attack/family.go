@@ -9,6 +9,9 @@ type family struct {
 	// are looked for in any case, all families' in one pass (see anchor.go; run go
 	// generate after a change). None: only applies decides.
 	tokens []string
+	// confirm says of a token at value[start:end] whether it counts, at a glance; nil:
+	// it does.
+	confirm func(value []byte, start, end int) bool
 	// applies says from the kinds of byte alone whether match is worth calling; nil:
 	// it always is.
 	applies func(c class) bool

@@ -48,14 +48,18 @@ func isForm(value []byte, c class) bool {
 	return eq > 0 && eq+1 < len(value) && value[eq+1] != '=' && !bytes.ContainsAny(value[:eq], "'\"`();#*")
 }
 
-// form judges the names and the values of the form in the string at hand.
-func (in *inspection) form(value []byte) {
+// form judges the names and the values of the form in the string at hand. It reports
+// whether that is all there is to judge once escapes are undone: every field has a
+// plain name.
+func (in *inspection) form(value []byte) (plain bool) {
+	plain = true
 	l := &in.layers[in.top]
 	l.spare = l.spare[:0]
 	for len(value) > 0 && !in.done {
 		var field []byte
 		field, value, _ = bytes.Cut(value, []byte("&"))
-		name, v, _ := bytes.Cut(field, []byte("="))
+		name, v, ok := bytes.Cut(field, []byte("="))
+		plain = plain && (ok || len(field) == 0) && classesOf(name)&^(letter|digit|dash|bracket) == 0
 		l.name = name
 		in.formPart(l, name)
 		in.formPart(l, v)
@@ -67,6 +71,7 @@ func (in *inspection) form(value []byte) {
 		l.name = nil
 		in.judge(l.spare[1:], classesOf(l.spare))
 	}
+	return plain
 }
 
 // formPart judges one name or value of a form.

@@ -275,7 +275,9 @@ func (in *inspection) judge(value []byte, c class) {
 		}
 	}
 	found := in.values
-	in.split(value, c)
+	if in.split(value, c) {
+		return
+	}
 	if in.done || in.values > found {
 		return
 	}
@@ -286,17 +288,18 @@ func (in *inspection) judge(value []byte, c class) {
 	in.climb(value, c)
 }
 
-// split judges the parts of a value that has named parts.
-func (in *inspection) split(value []byte, c class) {
+// split judges the parts of a value that has named parts. It reports whether nothing
+// else is left to judge.
+func (in *inspection) split(value []byte, c class) (whole bool) {
 	if isForm(value, c) && !in.trusted() && in.push("form") {
 		if !in.clip() {
-			in.form(value)
+			whole = in.form(value) && bytes.IndexByte(value, '&') >= 0
 		}
 		in.pop()
-		return
+		return whole
 	}
 	if c&dash == 0 || c&equals == 0 || c&blank == 0 {
-		return
+		return false
 	}
 	if boundary, ok := boundaryOf(value); ok && !in.trusted() && in.push("multipart") {
 		if !in.clip() {
@@ -304,6 +307,7 @@ func (in *inspection) split(value []byte, c class) {
 		}
 		in.pop()
 	}
+	return false
 }
 
 // opened judges the strings of the JSON document that value may be. It reports

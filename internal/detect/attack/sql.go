@@ -179,7 +179,7 @@ func beside(v []byte, i, by int) byte {
 
 // sqlPhrases looks for phrases of SQL wherever they stand. Its rules are
 // sqlFamily's.
-var sqlPhrases = family{tokens: sqlTokens, match: matchSQLPhrases}
+var sqlPhrases = family{tokens: sqlTokens, confirm: confirmSQL, match: matchSQLPhrases}
 
 // sqlTokens are what the phrases have that are no conditions.
 var sqlTokens = []string{
