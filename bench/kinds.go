@@ -65,6 +65,7 @@ func kinds() []kind {
 		"--", "-- ", "#\n", "\n", "0x", "1=1 ", "a=b&", "a[b]=c&", "=?utf-8?q?a?=", "://", "http://0x7f.1 ", "__proto__[", "${jndi:", "${lower:", "rO0AB",
 		`O:1:"a":`, "<!ENTITY ", "--\r\n", "\r\n", "\x00", "'\x00", "\uFF07", "\u0130", "$ne", `{"$gt":`, "*)(", "select ", "or ", "cat ", "onerror=", "javascript:",
 		"import os;", "eval(", "a'b", "' '", "AAAA", "QUFB ", "H4sI", "eyJ", "/etc/", "7", "\t", "A", "=", "+", "*", "@", "~", "^", "?", "-",
+		"(&", "(|", "w&", "|w|", "constructor.prototype ",
 	} {
 		all = append(all, kind{fmt.Sprintf("%q", unit), true, func(n int) []byte { return object("q", repeatJSON(n, unit)) }})
 	}

@@ -41,3 +41,22 @@ func BenchmarkInspect(bm *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRepeated is what once cost the square of its length: the two sizes must
+// cost the same for each byte.
+func BenchmarkRepeated(bm *testing.B) {
+	for _, unit := range []string{"(&", "(|", "w&", "|w|", "constructor.prototype "} {
+		for _, size := range []int{16 << 10, 1 << 20} {
+			bm.Run(fmt.Sprintf("%q/%dKB", unit, size>>10), func(bm *testing.B) {
+				event := []byte(object("q", strings.Repeat(unit, size/len(unit))))
+				e := attack.Engine{Profile: attack.Detect}
+				var r detect.Result
+				bm.SetBytes(int64(len(event)))
+				for bm.Loop() {
+					r.Reset()
+					e.Inspect(event, e.Source(event), &r, nil)
+				}
+			})
+		}
+	}
+}

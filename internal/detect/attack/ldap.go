@@ -109,13 +109,17 @@ func assertion(b []byte) bool {
 
 // wholeFilter reports whether b is a filter: (&(a=b)(c=d)), (objectClass=*).
 func wholeFilter(b []byte) bool {
-	if len(b) < 4 || b[0] != '(' || bytes.IndexByte(b, ' ') >= 0 {
+	if bytes.IndexByte(b, ' ') >= 0 {
 		return false
 	}
-	if b[1] == '&' || b[1] == '|' || b[1] == '!' {
-		return b[2] == '(' && (assertion(b[3:]) || wholeFilter(b[2:]))
+	operator := false
+	for len(b) > 3 && b[0] == '(' && (b[1] == '&' || b[1] == '|' || b[1] == '!') {
+		operator, b = true, b[2:]
 	}
-	return assertion(b[1:]) && bytes.HasSuffix(b, []byte("=*)"))
+	if len(b) < 2 || b[0] != '(' {
+		return false
+	}
+	return assertion(b[1:]) && (operator || bytes.HasSuffix(b, []byte("=*)")))
 }
 
 // impossible reports whether a filter compares numbers, or asks for a password.

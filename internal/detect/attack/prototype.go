@@ -78,23 +78,22 @@ func mayPollute(word []byte) bool {
 	return len(word) == 9 && (string(word) == "__proto__" || string(word) == "prototype")
 }
 
-// prototypeAt returns where in text a prototype is named so that it can be
+// prototypeAt returns where in text a prototype is named first so that it can be
 // reached: -1 where it is not.
 func prototypeAt(text []byte) int {
-	if i := bytes.Index(text, []byte("__proto__")); i >= 0 {
-		return i
-	}
-	for i := 0; ; {
-		n := bytes.Index(text[i:], []byte("constructor"))
-		if n < 0 {
-			return -1
-		}
-		i += n
-		if rest := bytes.TrimLeft(text[i+len("constructor"):], ".[]'\"\\"); bytes.HasPrefix(rest, []byte("prototype")) && text[i+len("constructor")] != rest[0] {
+	const name = "constructor"
+	for i, c := range text {
+		switch {
+		case c == '_' && bytes.HasPrefix(text[i:], []byte("__proto__")):
 			return i
+		case c == 'c' && bytes.HasPrefix(text[i:], []byte(name)):
+			rest := bytes.TrimLeft(text[i+len(name):], ".[]'\"\\")
+			if bytes.HasPrefix(rest, []byte("prototype")) && text[i+len(name)] != rest[0] {
+				return i
+			}
 		}
-		i += len("constructor")
 	}
+	return -1
 }
 
 // isMemberPath reports whether text is nothing but a path to a member, which may be

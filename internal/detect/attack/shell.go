@@ -49,7 +49,9 @@ type shellScan struct {
 	words   wordCount
 	begins  bool // text begins with a command
 	decoded bool // the last command decodes: base64 -d
-	best    int  // place in shellRules of the best so far, -1 for none
+	equals  int  // 1 + where the first = stands, and the first |; 0: not looked up
+	bar     int
+	best    int // place in shellRules of the best so far, -1 for none
 	at      int
 }
 
@@ -398,14 +400,26 @@ func (s *shellScan) isField(mark, from int, c *command) bool {
 	if from-mark != 1 || from == len(s.text) || classOf[s.text[from]]&blank != 0 || c.args != 0 || c.hidden || c.bin {
 		return false
 	}
-	head := s.text[:mark]
 	switch s.text[mark] {
 	case '&':
-		return bytes.IndexByte(head, '=') >= 0
+		return s.firstMark(&s.equals, '=') < mark
 	case '|':
-		return c.kind == commandShort && bytes.IndexByte(head, '|') > 0
+		first := s.firstMark(&s.bar, '|')
+		return c.kind == commandShort && first > 0 && first < mark
 	}
 	return false
+}
+
+// firstMark returns where c stands first in the text, which it looks up once; the
+// length of the text where it does not.
+func (s *shellScan) firstMark(known *int, c byte) int {
+	if *known == 0 {
+		*known = 1 + len(s.text)
+		if i := bytes.IndexByte(s.text, c); i >= 0 {
+			*known = 1 + i
+		}
+	}
+	return *known - 1
 }
 
 // runsVariable reports whether rest runs a variable that head has set, or that it
