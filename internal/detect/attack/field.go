@@ -22,18 +22,8 @@ func (f field) bias() int {
 
 // field classifies the value at hand by its name.
 func (in *inspection) field() field {
-	name := in.fieldName()
-	if len(name) > 16 {
-		return fieldPlain
-	}
-	var buf [16]byte
-	for i, c := range name {
-		if c >= 'A' && c <= 'Z' {
-			c |= 0x20
-		}
-		buf[i] = c
-	}
-	switch string(buf[:len(name)]) {
+	var w wordBuf
+	switch string(w.fold(in.fieldName())) {
 	case "id", "ids", "uid", "pid", "userid", "user_id", "customerid", "customer_id", "orderid", "order_id", "productid", "product_id",
 		"page", "sort", "sortby", "sort_by", "orderby", "order_by", "limit", "offset", "count", "size", "num", "number", "year", "month",
 		"day", "date", "lang", "locale", "currency", "quantity", "qty", "price":

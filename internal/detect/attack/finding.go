@@ -7,6 +7,10 @@ import (
 	"gatehouse/internal/detect"
 )
 
+// maxFindings bounds what is kept of one event, and maxWeak the weak ones: what
+// is never refused must not be in the way of what is.
+const maxFindings, maxWeak = 1024, 512
+
 // before is how much of Matched stands in front of what the rule saw, in bytes.
 const before = 128
 

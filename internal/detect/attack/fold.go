@@ -1,5 +1,7 @@
 package attack
 
+import "bytes"
+
 // Comparisons with words that are written in lower case here, and in any case in
 // what is judged.
 
@@ -49,4 +51,48 @@ func wordLen(b []byte) (n int) {
 		n++
 	}
 	return n
+}
+
+// lower returns c in lower case, if it is a letter of ASCII.
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		c |= 0x20
+	}
+	return c
+}
+
+// equalFold reports whether b is word.
+func equalFold(b []byte, word string) bool {
+	return len(b) == len(word) && hasPrefixFold(b, word)
+}
+
+// hasPrefixFold reports whether b begins with word.
+func hasPrefixFold(b []byte, word string) bool {
+	if len(b) < len(word) {
+		return false
+	}
+	for i := range len(word) {
+		if lower(b[i]) != word[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// hasSuffixFold reports whether b ends with word.
+func hasSuffixFold(b []byte, word string) bool {
+	return len(b) >= len(word) && hasPrefixFold(b[len(b)-len(word):], word)
+}
+
+// indexFold is findFold for long b and a word that begins with no letter.
+func indexFold(b []byte, word string) int {
+	for i := 0; ; i++ {
+		n := bytes.IndexByte(b[i:], word[0])
+		if n < 0 {
+			return -1
+		}
+		if i += n; hasPrefixFold(b[i:], word) {
+			return i
+		}
+	}
 }

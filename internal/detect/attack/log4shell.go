@@ -255,11 +255,3 @@ func isSecretName(name []byte) bool {
 	}
 	return false
 }
-
-// lower returns c in lower case, if it is a letter of ASCII.
-func lower(c byte) byte {
-	if c >= 'A' && c <= 'Z' {
-		c |= 0x20
-	}
-	return c
-}

@@ -1,10 +1,6 @@
 package attack
 
-import (
-	"bytes"
-	"slices"
-	"unicode/utf8"
-)
+import "bytes"
 
 // maxPathDepth is how many levels of a path are kept. Values that lie deeper are
 // scanned like all others; their path ends there.
@@ -199,58 +195,6 @@ func (s *scanner) read(out *str) {
 	out.classes = seen
 }
 
-// unescape reads on from the first escape, or control character, at text[i].
-func (s *scanner) unescape(out *str, i int, seen class) {
-	text, dst := s.text, s.plain
-	for i < len(text) && !out.closed {
-		if room := cap(dst) - len(dst); room < 16 {
-			dst = slices.Grow(dst, min(len(dst)+64, len(text)-i+16))
-		}
-		n := len(dst)
-		dst = dst[:cap(dst)]
-		for i < len(text) && n < len(dst)-8 {
-			b := text[i]
-			c := classOf[b]
-			if c&stop != 0 {
-				break
-			}
-			seen |= c
-			dst[n] = b
-			n++
-			i++
-		}
-		dst = dst[:n]
-		if i == len(text) || classOf[text[i]]&stop == 0 {
-			continue
-		}
-		switch b := text[i]; {
-		case b == '"':
-			out.closed = true
-			i++
-		case b != '\\':
-			s.mark(i)
-			seen |= classOf[b] &^ stop
-			dst = append(dst, b)
-			i++
-		case i+1 < len(text) && simpleEscapes[text[i+1]] != 0:
-			b = simpleEscapes[text[i+1]]
-			out.escaped = true
-			seen |= classOf[b] &^ stop
-			dst = append(dst, b)
-			i += 2
-		default:
-			out.escaped = true
-			before := len(dst)
-			dst, i = s.escape(dst, i)
-			seen |= classesOf(dst[before:])
-		}
-	}
-	out.end, out.classes, s.plain = i, seen, dst
-}
-
-// simpleEscapes says what the escapes of one letter stand for.
-var simpleEscapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
-
 // skimTo finds the end of the string.
 func (s *scanner) skimTo(out *str) {
 	for i := out.start + 1; ; {
@@ -269,17 +213,6 @@ func (s *scanner) skimTo(out *str) {
 			return
 		}
 	}
-}
-
-// escape appends what the escape at text[i] stands for and returns where the string
-// goes on. A bad one stays as it is written.
-func (s *scanner) escape(dst []byte, i int) (out []byte, next int) {
-	r, n := unicodeEscape(s.text[i:])
-	if n == 0 {
-		s.mark(i)
-		return append(dst, '\\'), i + 1
-	}
-	return utf8.AppendRune(dst, r), i + n
 }
 
 // key makes the string the key of the innermost object.
@@ -347,69 +280,4 @@ func (s *scanner) comma() {
 	default:
 		s.state = wantKey
 	}
-}
-
-// literal reads a number, true, false, null, or what stands in their place.
-func (s *scanner) literal() {
-	start := s.pos
-	for s.pos < len(s.text) && !delimits(s.text[s.pos]) {
-		s.pos++
-	}
-	if !s.valueAllowed() || !isLiteral(s.text[start:s.pos]) {
-		s.mark(start)
-	}
-	s.state = s.afterValue()
-}
-
-func delimits(c byte) bool {
-	switch c {
-	case ' ', '\t', '\n', '\r', '"', '{', '[', '}', ']', ',', ':':
-		return true
-	}
-	return false
-}
-
-// isLiteral reports whether b is a JSON number, true, false or null.
-func isLiteral(b []byte) bool {
-	switch string(b) {
-	case "true", "false", "null":
-		return true
-	}
-	return isNumber(b)
-}
-
-// isNumber reports whether b is a number by RFC 8259, section 6.
-func isNumber(b []byte) bool {
-	if len(b) > 0 && b[0] == '-' {
-		b = b[1:]
-	}
-	whole := digits(b)
-	if whole == 0 || whole > 1 && b[0] == '0' {
-		return false
-	}
-	b = b[whole:]
-	if len(b) > 0 && b[0] == '.' {
-		n := digits(b[1:])
-		if n == 0 {
-			return false
-		}
-		b = b[1+n:]
-	}
-	if len(b) > 0 && b[0]|0x20 == 'e' {
-		b = b[1:]
-		if len(b) > 0 && (b[0] == '+' || b[0] == '-') {
-			b = b[1:]
-		}
-		n := digits(b)
-		return n > 0 && n == len(b)
-	}
-	return len(b) == 0
-}
-
-// digits counts the digits that b begins with.
-func digits(b []byte) (n int) {
-	for n < len(b) && b[n] >= '0' && b[n] <= '9' {
-		n++
-	}
-	return n
 }

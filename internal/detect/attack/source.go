@@ -189,27 +189,6 @@ func (r *shape) blank() {
 	}
 }
 
-// trusts reports whether source alone fills the string item, at which s stands,
-// and it looks so.
-func (s *scanner) trusts(source *detect.Source, item *str) bool {
-	return !item.key && plainValue(item.body(s.text)) && s.matchesAny(source.Trusted)
-}
-
-// plainValue reports whether b is what AWS fills in: an identifier, an ARN, a URL,
-// base64. Nothing in it ends a word or a string in any language that we judge.
-func plainValue(b []byte) bool {
-	for _, c := range b {
-		switch {
-		case c|0x20 >= 'a' && c|0x20 <= 'z', c >= '0' && c <= '9':
-		case c == '-' || c == '_' || c == '.' || c == ':' || c == '/' || c == '+' || c == '=':
-		case c == '?' || c == '&' || c == '@' || c == '~' || c == ',': // no %: it may stand for anything
-		default:
-			return false
-		}
-	}
-	return true
-}
-
 // glob reports whether b fits pattern, which may begin and end with "*".
 func glob(pattern string, b []byte) bool {
 	core := strings.Trim(pattern, "*")

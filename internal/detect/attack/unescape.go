@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -79,4 +80,67 @@ func hexDigit(c byte) (byte, bool) {
 		return c | 0x20 - 'a' + 10, true
 	}
 	return 0, false
+}
+
+// simpleEscapes says what the escapes of one letter stand for.
+var simpleEscapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// escape appends what the escape at text[i] stands for and returns where the string
+// goes on. A bad one stays as it is written.
+func (s *scanner) escape(dst []byte, i int) (out []byte, next int) {
+	r, n := unicodeEscape(s.text[i:])
+	if n == 0 {
+		s.mark(i)
+		return append(dst, '\\'), i + 1
+	}
+	return utf8.AppendRune(dst, r), i + n
+}
+
+// unescape reads on from the first escape, or control character, at text[i].
+func (s *scanner) unescape(out *str, i int, seen class) {
+	text, dst := s.text, s.plain
+	for i < len(text) && !out.closed {
+		if room := cap(dst) - len(dst); room < 16 {
+			dst = slices.Grow(dst, min(len(dst)+64, len(text)-i+16))
+		}
+		n := len(dst)
+		dst = dst[:cap(dst)]
+		for i < len(text) && n < len(dst)-8 {
+			b := text[i]
+			c := classOf[b]
+			if c&stop != 0 {
+				break
+			}
+			seen |= c
+			dst[n] = b
+			n++
+			i++
+		}
+		dst = dst[:n]
+		if i == len(text) || classOf[text[i]]&stop == 0 {
+			continue
+		}
+		switch b := text[i]; {
+		case b == '"':
+			out.closed = true
+			i++
+		case b != '\\':
+			s.mark(i)
+			seen |= classOf[b] &^ stop
+			dst = append(dst, b)
+			i++
+		case i+1 < len(text) && simpleEscapes[text[i+1]] != 0:
+			b = simpleEscapes[text[i+1]]
+			out.escaped = true
+			seen |= classOf[b] &^ stop
+			dst = append(dst, b)
+			i += 2
+		default:
+			out.escaped = true
+			before := len(dst)
+			dst, i = s.escape(dst, i)
+			seen |= classesOf(dst[before:])
+		}
+	}
+	out.end, out.classes, s.plain = i, seen, dst
 }
