@@ -56,6 +56,9 @@ func printable(b []byte) (n int) {
 // printable ASCII, and nearly nothing of it control characters. Text in UTF-16 is
 // text, too: every second byte of it is NUL where it is ASCII.
 func isText(b []byte) bool {
+	if marked(b) {
+		b = b[2:]
+	}
 	strange, controls, nul, plain := 0, 0, 0, 0
 	for i := 0; i < len(b); {
 		c := b[i]

@@ -42,8 +42,8 @@ func (in *inspection) unpack(value []byte, c class) {
 			in.pop()
 		}
 	}
-	if bytes.HasPrefix(value, []byte("eyJ")) && !in.trusted() && in.push("jwt") {
-		in.token(value)
+	if token := bearer(value); bytes.HasPrefix(token, []byte("eyJ")) && !in.trusted() && in.push("jwt") {
+		in.token(token)
 		in.pop()
 	}
 }
@@ -208,6 +208,14 @@ func appendHex(dst, src []byte) ([]byte, bool) {
 		dst = append(dst, hi<<4|lo)
 	}
 	return dst, true
+}
+
+// bearer returns value without the word that announces a token.
+func bearer(value []byte) []byte {
+	if n := len("Bearer "); len(value) > n && bytes.EqualFold(value[:n], []byte("Bearer ")) {
+		return value[n:]
+	}
+	return value
 }
 
 // token judges header and claims of a JSON web token. Nobody reads its signature.

@@ -82,3 +82,45 @@ func (in *inspection) formPart(l *layer, text []byte) {
 	l.buf, _ = appendPercent(l.buf[:0], text, true)
 	in.judge(l.buf, classesOf(l.buf))
 }
+
+// isCookies reports whether value may be cookies as a request has them: a=1; b=2.
+// https://www.rfc-editor.org/rfc/rfc6265#section-4.2.1
+func isCookies(value []byte, c class) bool {
+	if c&equals == 0 || c&semicolon == 0 || c&blank == 0 || c&(angle|control) != 0 {
+		return false
+	}
+	eq := bytes.IndexByte(value, '=')
+	return eq > 0 && classesOf(value[:eq])&^(letter|digit|dash|point) == 0 && bytes.Contains(value, []byte("; "))
+}
+
+// cookies judges the values of the cookies in the string at hand.
+func (in *inspection) cookies(value []byte) {
+	l := &in.layers[in.top]
+	for len(value) > 0 && !in.done {
+		var cookie []byte
+		cookie, value, _ = bytes.Cut(value, []byte("; "))
+		name, v, _ := bytes.Cut(cookie, []byte("="))
+		l.name = name
+		in.formPart(l, v)
+	}
+}
+
+// isEscapedPath reports whether a value with the kinds of byte c may be a path whose
+// segments are escaped, such as the key of an object in S3.
+func isEscapedPath(c class) bool {
+	return c&slash != 0 && c&percent != 0 && c&(blank|quote|angle|equals|control|high|backslash|semicolon|paren) == 0
+}
+
+// segments judges what stands behind the first slash of a path, and behind the last
+// one.
+func (in *inspection) segments(value []byte) {
+	l := &in.layers[in.top]
+	first, last := bytes.IndexByte(value, '/'), bytes.LastIndexByte(value, '/')
+	if first < 0 {
+		return
+	}
+	in.formPart(l, value[first+1:])
+	if last > first && !in.done {
+		in.formPart(l, value[last+1:])
+	}
+}

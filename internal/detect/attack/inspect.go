@@ -251,7 +251,20 @@ func (in *inspection) split(value []byte, c class) (whole bool) {
 		in.pop()
 		return whole
 	}
-	if c&dash == 0 || c&equals == 0 || c&blank == 0 {
+	switch {
+	case isCookies(value, c) && !in.trusted() && in.push("cookie"):
+		if !in.clip() {
+			in.cookies(value)
+		}
+		in.pop()
+		return false
+	case isEscapedPath(c) && !in.trusted() && in.push("segment"):
+		if !in.clip() {
+			in.segments(value)
+		}
+		in.pop()
+		return false
+	case c&dash == 0 || c&equals == 0 || c&blank == 0:
 		return false
 	}
 	if boundary, ok := boundaryOf(value); ok && !in.trusted() && in.push("multipart") {

@@ -19,6 +19,7 @@ type rung struct {
 // again until nothing changes or maxRounds is reached. What comes out of each round
 // is judged.
 var ladder = [...]rung{
+	{"utf16", func(c class) bool { return c&(high|control) == high|control }, decodeUTF16},
 	{"percent", func(c class) bool { return c&percent != 0 }, decodePercent},
 	{"escape", func(c class) bool { return c&backslash != 0 }, decodeEscape},
 	{"entity", func(c class) bool { return c&amp != 0 }, decodeEntity},

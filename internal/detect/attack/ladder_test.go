@@ -85,6 +85,11 @@ func TestEncodings(t *testing.T) {
 		{"KPL", b64(aggregated(inject)), "base64 kpl"},
 		{"binary", b64(append(append([]byte{0, 1, 0xfe, 0x80, 0x90, 0xa1, 0, 0}, inject...), bytes.Repeat([]byte{0xff, 0}, 90)...)), "base64 strings"},
 		{"spread over fields", "a=1%27/*&a=*/%55NION/*&a=*/%53ELECT/*&a=*/password/*&a=*/%46ROM/*&a=*/users", "form"},
+		{"cookie", "theme=dark; id=" + strings.ReplaceAll(tautology, " ", "%20") + "; a=1", "cookie"},
+		{"key of an object", "in/2026/" + each("%%%02x"), "segment"},
+		{"UTF-16 with its mark", b64(append([]byte{0xFF, 0xFE}, wide...)), "base64 utf16"},
+		{"encoded words", "=?UTF-8?B?" + b64([]byte(inject[:12])) + "?= =?UTF-8?B?" + b64([]byte(inject[12:])) + "?=", "rfc2047"},
+		{"web token as a header", "Bearer eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"`+inject+`"}`)) + ".", "jwt json"},
 		{"web token", "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"`+inject+`"}`)) + ".", "jwt json"},
 	}
 	for _, tt := range tests {

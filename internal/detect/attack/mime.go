@@ -10,19 +10,22 @@ import (
 // what matters with.
 // https://www.rfc-editor.org/rfc/rfc2047
 func decodeWords(dst, src []byte) ([]byte, bool) {
-	done := false
+	done, word := false, false
 	for {
 		i := bytes.Index(src, []byte("=?"))
 		if i < 0 {
 			return append(dst, src...), done
 		}
-		dst = append(dst, src[:i]...)
+		if !word || len(trimBlank(src[:i])) > 0 { // blanks between two words are none
+			dst = append(dst, src[:i]...)
+		}
 		out, n := encodedWord(dst, src[i:])
 		if n == 0 {
 			dst, n = append(dst, "=?"...), 2
 		} else {
 			dst, done = out, true
 		}
+		word = n > 2
 		src = src[i+n:]
 	}
 }
