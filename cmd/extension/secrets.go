@@ -53,9 +53,10 @@ func (l *lazySecrets) maskTarget(r *record.Record) {
 	}
 }
 
-// scanner looks for secrets that must not go to host in this place.
-func (l *lazySecrets) scanner(host, place string) detect.Scanner {
+// scanner looks for secrets that must not leave through o.
+func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 	set, p := l.get(), l.policy()
+	host, place := o.Host, o.Place
 	ours := l.ours(host)
 	allowed := func(name string) bool {
 		return p.SecretHost(name, host) || signs(name, host, place) || ours && standsIn(name, place)

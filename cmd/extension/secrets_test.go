@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"gatehouse/internal/detect"
 	"gatehouse/internal/policy"
 )
 
@@ -44,7 +45,7 @@ func TestCredentialsMayGo(t *testing.T) {
 	for _, tt := range tests {
 		l := lazySecrets{policy: policy.Default, cfg: &config{Region: tt.region, FingerprintKey: "k",
 			Environ: []string{"AWS_SESSION_TOKEN=" + sessionToken, "AWS_SECRET_ACCESS_KEY=" + key}}}
-		s := l.scanner(tt.host, tt.place)
+		s := l.scanner(detect.Outlet{Host: tt.host, Place: tt.place})
 		_, f := s.Write([]byte(tt.text))
 		if f == nil {
 			f = s.Close()

@@ -212,14 +212,32 @@ type Engine interface {
 	Inspect(event []byte, source *Source, result *Result, stop func() bool)
 }
 
-// Scanner looks for secrets in a stream of bytes that leaves through one place
-// of one connection. It is not safe for concurrent use.
+// Outlet is one place of one connection through which bytes leave.
+type Outlet struct {
+	// Host is whom the bytes are meant for: lower case, no trailing dot, no
+	// brackets; "" where it is not certain, and then no secret is meant for it.
+	Host string
+	// Place is where in the connection: "host", "sni", "method", "url", "header",
+	// "header:<name>", "body", "trailer", "trailer:<name>".
+	Place string
+	// Encoding and Type are the Content-Encoding and the Content-Type of a body, as
+	// sent; "" for anything else.
+	Encoding, Type string
+}
+
+// Scanner looks for secrets in a stream of bytes that leaves through one Outlet.
+// It is not safe for concurrent use.
 type Scanner interface {
 	// Write judges p, which continues what was written before. The first cleared
 	// bytes of everything written so far and not yet cleared may leave; the rest
 	// waits, because it may be the beginning of a secret. After a finding nothing
 	// more may leave.
 	Write(p []byte) (cleared int, f *Finding)
+	// Flush decides about what waits now, because a message has ended or nothing
+	// has followed for a while, and the stream may go on. Cleared counts as in
+	// Write; what still waits after it cannot be judged yet, such as a compressed
+	// body before its end.
+	Flush() (cleared int, f *Finding)
 	// Close ends the stream: what still waits is judged, and clear unless it
 	// returns a finding.
 	Close() *Finding

@@ -22,9 +22,9 @@ type Guard struct {
 	// Policy returns the policy that holds now. The first call may block until it
 	// is loaded. Never nil.
 	Policy func() *policy.Policy
-	// Scanner makes a scanner for one place ("host", "sni", "url", "header:<name>",
-	// "body") of a connection to host. Nil, or a nil answer: nothing to look for.
-	Scanner func(host, place string) detect.Scanner
+	// Scanner makes a scanner for one outlet. Nil, or a nil answer: nothing to look
+	// for.
+	Scanner func(detect.Outlet) detect.Scanner
 	// Sweep makes a sweep for one response; traces looks for stack traces, too.
 	// Nil, or a nil answer: nothing to look for.
 	Sweep func(traces bool) detect.Sweep

@@ -60,6 +60,15 @@ func (s *scanner) Write(p []byte) (cleared int, f *detect.Finding) {
 	return pending - s.held, nil
 }
 
+// Flush lets what waits leave: it is only the beginning of a secret.
+func (s *scanner) Flush() (cleared int, f *detect.Finding) {
+	if s.found != nil {
+		return 0, s.found
+	}
+	cleared, s.held = s.held, 0
+	return cleared, nil
+}
+
 // Close ends the stream: what still waits is only a part of a secret, and clear, or
 // a credential in what is no URL now.
 func (s *scanner) Close() *detect.Finding {

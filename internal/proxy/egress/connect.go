@@ -136,7 +136,7 @@ func (f *flow) watch(c *early, upstream net.Conn) {
 		return
 	}
 	f.count(func(n *proxy.Counters) { n.Tunnelled++ })
-	if s := f.scanner(f.target.host, "body"); s != nil && !h.complete {
+	if s := f.scanner(detect.Outlet{Host: f.target.host, Place: "body"}); s != nil && !h.complete {
 		f.readable(down, c.Conn, upstream, h.raw, s)
 		return
 	}

@@ -77,8 +77,8 @@ func newGate(t testing.TB, text string, change func(*egress.Proxy)) *gate {
 			Sandbox: &proxy.Sandbox{Identity: func() (string, int) { return "0123456789abcdef", 1 }},
 			Policy:  func() *policy.Policy { return p },
 			Report:  g.report,
-			Scanner: func(host, place string) detect.Scanner {
-				switch place {
+			Scanner: func(o detect.Outlet) detect.Scanner {
+				switch o.Place {
 				case "host", "sni", "header", "trailer":
 					return secrets.ScannerFold(nil)
 				}

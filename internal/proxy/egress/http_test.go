@@ -531,8 +531,8 @@ func TestRecovered(t *testing.T) {
 		t.Run(way.name, func(t *testing.T) {
 			bad := make(chan bool, 1)
 			g := newGate(t, "egress:"+hosts+inspecting, func(p *egress.Proxy) {
-				p.Guard.Scanner = func(_, place string) detect.Scanner {
-					if place == "body" {
+				p.Guard.Scanner = func(o detect.Outlet) detect.Scanner {
+					if o.Place == "body" {
 						select {
 						case <-bad:
 							return broken{}
@@ -563,4 +563,5 @@ func TestRecovered(t *testing.T) {
 type broken struct{}
 
 func (broken) Write([]byte) (int, *detect.Finding) { panic("broken") }
+func (broken) Flush() (int, *detect.Finding)       { return 0, nil }
 func (broken) Close() *detect.Finding              { return nil }

@@ -14,13 +14,12 @@ import (
 	"gatehouse/internal/proxy"
 )
 
-// scanner makes a scanner for place of a connection to host; nil looks for
-// nothing.
-func (f *flow) scanner(host, place string) detect.Scanner {
+// scanner makes a scanner for one outlet of f; nil looks for nothing.
+func (f *flow) scanner(o detect.Outlet) detect.Scanner {
 	if f.quiet || f.p.Guard.Scanner == nil {
 		return nil
 	}
-	return f.p.Guard.Scanner(host, place)
+	return f.p.Guard.Scanner(o)
 }
 
 // scan looks for secrets in text, which is about to leave through place of a
@@ -29,7 +28,7 @@ func (f *flow) scan(t detect.Target, host, place, text string) (v proxy.Verdict,
 	if text == "" {
 		return v, false
 	}
-	s := f.scanner(host, place)
+	s := f.scanner(detect.Outlet{Host: host, Place: place})
 	if s == nil {
 		return v, false
 	}
@@ -240,4 +239,12 @@ func (g *guarded) found(finding *detect.Finding, place string) {
 func (g *guarded) stop(v proxy.Verdict) {
 	g.x.blocked.Store(&v)
 	g.buf, g.cleared, g.err = nil, 0, errLeak
+}
+
+// bodyOutlet is the outlet of r's body, meant for host.
+func bodyOutlet(host string, r *http.Request) detect.Outlet {
+	return detect.Outlet{
+		Host: host, Place: "body",
+		Encoding: strings.Join(r.Header["Content-Encoding"], ","), Type: r.Header.Get("Content-Type"),
+	}
 }

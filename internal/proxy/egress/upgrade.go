@@ -34,7 +34,7 @@ func (x *exchange) upgrade(r *http.Request, resp *http.Response) error {
 	if _, err := c.Write([]byte(head + text.String() + "\r\n")); err != nil {
 		return errUpgraded
 	}
-	s := x.f.scanner(x.secretsFor(r), "body")
+	s := x.f.scanner(detect.Outlet{Host: x.secretsFor(r), Place: "body"})
 	if s != nil && strings.EqualFold(resp.Header.Get("Upgrade"), "websocket") {
 		s = &frames{inner: s}
 	}

@@ -51,6 +51,15 @@ func (w *frames) Write(p []byte) (int, *detect.Finding) {
 	return w.release(), nil
 }
 
+func (w *frames) Flush() (int, *detect.Finding) {
+	cleared, f := w.inner.Flush()
+	if f != nil {
+		return 0, f
+	}
+	w.clear(cleared)
+	return w.release(), nil
+}
+
 func (w *frames) Close() *detect.Finding { return w.inner.Close() }
 
 // header takes up to the rest of a frame's header from p, and returns how much.
@@ -106,10 +115,15 @@ func (w *frames) payload(p []byte) *detect.Finding {
 	w.left -= uint64(len(p))
 	w.add(span{n: len(p), payload: true})
 	cleared, f := w.inner.Write(plain)
-	paid := min(w.owed, cleared)
-	w.owed -= paid
-	w.cleared += cleared - paid
+	w.clear(cleared)
 	return f
+}
+
+// clear notes that inner cleared n bytes more.
+func (w *frames) clear(n int) {
+	paid := min(w.owed, n)
+	w.owed -= paid
+	w.cleared += n - paid
 }
 
 func (w *frames) add(s span) {
