@@ -67,8 +67,9 @@ func (in *inspection) open(k *container, value []byte) {
 func (in *inspection) plainly(b []byte) {
 	c := classesOf(b)
 	switch {
-	case isText(b) || bytes.HasPrefix(b, kplMagic):
+	case isText(b) || bytes.HasPrefix(b, kplMagic) || looksJSON(b):
 		in.judge(b, c)
+	case c&dash != 0 && c&blank != 0 && in.mixed(b):
 	case packed(b) && in.inflates(b, c):
 	default:
 		in.strings(b)

@@ -92,6 +92,32 @@ var envelopes = []envelope{
 		return encode(map[string]any{"rawPath": "/x/" + url.PathEscape(p), "pathParameters": map[string]any{"id": url.PathEscape(p)}})
 	}},
 	{"API Gateway: cookie", false, func(p string) string { return object("cookies", []any{"theme=" + q(p) + "; a=1"}) }},
+	{"a form with a blank in it", false, func(p string) string { return object("body", "a=b c&q="+q(p)) }},
+	{"a form behind a line break", false, func(p string) string { return object("body", "a=b\n&q="+q(p)) }},
+	{"a form with a bracket in it", false, func(p string) string { return object("body", "a=<&q="+q(p)) }},
+	{"a form that begins with no name", false, func(p string) string { return object("body", "(&q="+q(p)) }},
+	{"a form with == in it", false, func(p string) string { return object("body", "a==1&q="+q(p)) }},
+	{"a form with semicolons", false, func(p string) string { return object("body", "a=1;q="+q(p)) }},
+	{"a header with cookies", false, func(p string) string {
+		return object("headers", map[string]any{"Cookie": "x y; theme=dark; q=" + url.PathEscape(p) + "; z=1"})
+	}},
+	{"multipart behind a preamble", false, func(p string) string { return object("body", "preamble\r\n"+multipartBody(p)) }},
+	{"multipart behind a wrong boundary", false, func(p string) string {
+		return object("body", "--wrong\r\nA: b\r\n\r\n"+multipartBody(p)+"--wrong--\r\n")
+	}},
+	{"multipart with a long boundary", false, func(p string) string {
+		return object("body", strings.ReplaceAll(multipartBody(p), "----shop", strings.Repeat("-", 100)))
+	}},
+	{"multipart behind a part without headers", false, func(p string) string {
+		return object("body", "------shop7MA4YWxk\r\n\r\n"+filler(0, 2<<10)+"\r\n"+multipartBody(p))
+	}},
+	{"multipart behind a picture", false, func(p string) string {
+		picture, _ := base64.StdEncoding.DecodeString(noise())
+		return restEvent(b64("------shop7MA4YWxk\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.png\"\r\n\r\n"+string(picture)+"\r\n"+multipartBody(p)), "")
+	}},
+	{"JSON with much that is no text", false, func(p string) string {
+		return restEvent(b64(`{"a":"`+strings.Repeat("\xff\x80", 200)+`","q":`+quoted(p)+"}"), "")
+	}},
 	{"ALB: multi-value query", false, func(p string) string {
 		return object("multiValueQueryStringParameters", map[string]any{"q": []any{"a", q(p)}})
 	}},

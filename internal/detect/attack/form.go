@@ -48,16 +48,84 @@ func isForm(value []byte, c class) bool {
 	return eq > 0 && eq+1 < len(value) && value[eq+1] != '=' && !bytes.ContainsAny(value[:eq], "'\"`();#*")
 }
 
+// maxFieldName is the longest name of a field that is looked for, in bytes.
+const maxFieldName = 128
+
+// hasFields reports whether value, which is no form by the letter, is one for those
+// who read it all the same: a field with a plain name stands at its beginning or
+// behind a separator.
+func hasFields(value []byte, separator byte) bool {
+	if separator == '&' && isPair(value) {
+		return true
+	}
+	for rest := value; ; {
+		i := bytes.IndexByte(rest, separator)
+		if i < 0 {
+			return false
+		}
+		if rest = rest[i+1:]; isPair(rest) || separator == ';' && isPair(bytes.TrimLeft(rest[:min(len(rest), 8)], " \t")) {
+			return true
+		}
+	}
+}
+
+// isPair reports whether b begins with a plain name, = and more.
+func isPair(b []byte) bool {
+	n := 0
+	for n < len(b) && n < maxFieldName && (classOf[b[n]]&(letter|digit|dash|percent) != 0 || b[n] == '.' || b[n] == '[' || b[n] == ']' || b[n] == '$') {
+		n++
+	}
+	return n > 0 && n+1 < len(b) && b[n] == '=' && b[n+1] != '='
+}
+
+// isCookies reports whether value may be a header called Cookie, or a form that is
+// parted by semicolons.
+func (in *inspection) isCookies(value []byte) bool {
+	if bytes.IndexByte(value, '\n') >= 0 || !hasFields(value, ';') {
+		return false
+	}
+	name := in.fieldName()
+	return isPair(value) || len(name) >= len("cookie") && bytes.EqualFold(name[:len("cookie")], []byte("cookie"))
+}
+
+// cookies judges the pairs of a header called Cookie, and of forms that are parted by
+// semicolons.
+func (in *inspection) cookies(value []byte) {
+	l := &in.layers[in.top]
+	for len(value) > 0 && !in.done {
+		var pair []byte
+		pair, value, _ = bytes.Cut(value, []byte(";"))
+		name, v, _ := bytes.Cut(pair, []byte("="))
+		if v = trimBlank(v); len(v) > 1 && v[0] == '"' && v[len(v)-1] == '"' {
+			v = v[1 : len(v)-1]
+		}
+		if l.name = trimBlank(name); in.spend(2 * len(v)) {
+			escaped := bytes.IndexByte(v, '%') >= 0 // else a plus is base64's
+			l.buf, _ = appendPercent(l.buf[:0], v, escaped)
+			in.judge(l.buf, classesOf(l.buf))
+		}
+	}
+}
+
 // form judges the names and the values of the form in the string at hand. It reports
 // whether that is all there is to judge once escapes are undone: every field has a
-// plain name.
-func (in *inspection) form(value []byte) (plain bool) {
+// plain name. Of what is no form by the letter, fields with a plain name are judged,
+// up to where a quote or a bracket ends them: they may be a URL's in a page.
+func (in *inspection) form(value []byte, strict bool) (plain bool) {
 	plain = true
 	l := &in.layers[in.top]
 	l.spare = l.spare[:0]
 	for len(value) > 0 && !in.done {
 		var field []byte
 		field, value, _ = bytes.Cut(value, []byte("&"))
+		if !strict {
+			if !isPair(field) {
+				continue
+			}
+			if end := bytes.IndexAny(field, "'\"<>"); end >= 0 {
+				field = field[:end]
+			}
+		}
 		name, v, ok := bytes.Cut(field, []byte("="))
 		plain = plain && (ok || len(field) == 0) && classesOf(name)&^(letter|digit|dash|bracket) == 0
 		l.name = name
@@ -71,7 +139,7 @@ func (in *inspection) form(value []byte) (plain bool) {
 		l.name = nil
 		in.judge(l.spare[1:], classesOf(l.spare))
 	}
-	return plain
+	return plain && strict
 }
 
 // formPart judges one name or value of a form.
@@ -81,28 +149,6 @@ func (in *inspection) formPart(l *layer, text []byte) {
 	}
 	l.buf, _ = appendPercent(l.buf[:0], text, true)
 	in.judge(l.buf, classesOf(l.buf))
-}
-
-// isCookies reports whether value may be cookies as a request has them: a=1; b=2.
-// https://www.rfc-editor.org/rfc/rfc6265#section-4.2.1
-func isCookies(value []byte, c class) bool {
-	if c&equals == 0 || c&semicolon == 0 || c&blank == 0 || c&(angle|control) != 0 {
-		return false
-	}
-	eq := bytes.IndexByte(value, '=')
-	return eq > 0 && classesOf(value[:eq])&^(letter|digit|dash|point) == 0 && bytes.Contains(value, []byte("; "))
-}
-
-// cookies judges the values of the cookies in the string at hand.
-func (in *inspection) cookies(value []byte) {
-	l := &in.layers[in.top]
-	for len(value) > 0 && !in.done {
-		var cookie []byte
-		cookie, value, _ = bytes.Cut(value, []byte("; "))
-		name, v, _ := bytes.Cut(cookie, []byte("="))
-		l.name = name
-		in.formPart(l, v)
-	}
 }
 
 // isEscapedPath reports whether a value with the kinds of byte c may be a path whose

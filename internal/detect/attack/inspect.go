@@ -244,36 +244,35 @@ func (in *inspection) judge(value []byte, c class) {
 // split judges the parts of a value that has named parts. It reports whether nothing
 // else is left to judge.
 func (in *inspection) split(value []byte, c class) (whole bool) {
-	if isForm(value, c) && !in.trusted() && in.push("form") {
-		if !in.clip() {
-			whole = in.form(value) && bytes.IndexByte(value, '&') >= 0
+	if c&equals == 0 {
+		if isEscapedPath(c) && !in.trusted() && in.push("segment") {
+			if !in.clip() {
+				in.segments(value)
+			}
+			in.pop()
 		}
-		in.pop()
-		return whole
+		return false
 	}
-	switch {
-	case isCookies(value, c) && !in.trusted() && in.push("cookie"):
+	found := in.values
+	if c&dash != 0 && c&blank != 0 && !in.trusted() && in.mixed(value) {
+		return in.values > found
+	}
+	if c&semicolon != 0 && in.isCookies(value) && !in.trusted() && in.push("cookie") {
 		if !in.clip() {
 			in.cookies(value)
 		}
-		in.pop()
-		return false
-	case isEscapedPath(c) && !in.trusted() && in.push("segment"):
-		if !in.clip() {
-			in.segments(value)
+		if in.pop(); in.done || in.values > found {
+			return true
 		}
-		in.pop()
-		return false
-	case c&dash == 0 || c&equals == 0 || c&blank == 0:
-		return false
 	}
-	if boundary, ok := boundaryOf(value); ok && !in.trusted() && in.push("multipart") {
+	strict := isForm(value, c)
+	if (strict || hasFields(value, '&')) && !in.trusted() && in.push("form") {
 		if !in.clip() {
-			in.multipart(value, boundary)
+			whole = in.form(value, strict) && bytes.IndexByte(value, '&') >= 0 && c&semicolon == 0
 		}
 		in.pop()
 	}
-	return false
+	return whole
 }
 
 // opened judges the strings of the JSON document that value may be. It reports

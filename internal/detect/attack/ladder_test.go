@@ -185,3 +185,23 @@ func TestBombs(t *testing.T) {
 		t.Errorf("exhausted %v after %d of work for %d bytes", r.Exhausted, r.Work, len(event))
 	}
 }
+
+// A boundary ends a part only as a whole line does: whoever chooses it must not cut
+// an attack in two for us alone. And what is called name ends no other name.
+func TestMultipartIsCutWhereItsReadersCutIt(t *testing.T) {
+	event := object("body", "--x\r\nContent-Disposition: form-data; filename=\"comment\"; name=\"id\"\r\n\r\n1 or/*--x*/7=7\r\n--x--\r\n")
+	r := inspect(t, []byte(event))
+	if len(r.Findings) != 1 || r.Findings[0].Path != "body.id" || r.Findings[0].RuleID != "sqli.tautology" {
+		t.Errorf("findings %+v, want sqli.tautology at body.id", r.Findings)
+	}
+}
+
+// Some readers take no notice of what stands behind a document.
+func TestJSONIsOpenedWhateverStandsBehindIt(t *testing.T) {
+	for _, body := range []string{`{"id":"1 or 7=7"}x`, `{"id":"1 or 7=7"} // `, ` [{"id":"1 or 7=7"}`} {
+		r := inspect(t, []byte(object("body", body)))
+		if len(r.Findings) != 1 || !strings.HasSuffix(r.Findings[0].Path, "id") {
+			t.Errorf("%s: findings %+v, want one at id", body, r.Findings)
+		}
+	}
+}
