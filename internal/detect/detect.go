@@ -242,3 +242,20 @@ type Scanner interface {
 	// returns a finding.
 	Close() *Finding
 }
+
+// Gapped is a Scanner that decodes what it is shown, and that may come upon what
+// it cannot or will not decode. Who asks it to look asks this, too, before the
+// bytes that it cleared leave: whether they may, unseen as they are, is the
+// policy's to say.
+type Gapped interface {
+	Scanner
+	// Uninspected says why some of the stream was not looked into, and how many of
+	// its bytes, as they were written, that are so far; "" and 0 where there are
+	// none. What they are on the face of it, before any decoding, was looked at all
+	// the same. Reason is the first there was: "budget", it grows to more than is
+	// decoded of one body, or by more than is plausible; "memory", all bodies under
+	// way hold too much; "malformed", it is not what it says it is, or ends too
+	// soon; "depth", too much lies one in the other; "encrypted"; "encoding", one
+	// that is not known here.
+	Uninspected() (reason string, bytes int)
+}
