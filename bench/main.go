@@ -4,6 +4,7 @@
 //	bench start  [flags]   what the extension adds to a cold start
 //	bench invoke [flags]   what the relay and the inspection add to an invocation
 //	bench detect [flags]   what the event firewall finds and what it flags wrongly
+//	bench egress [flags]   what the egress proxy costs
 //
 // scripts/bench builds the programs that it compares and calls it. It exits 0 when
 // a goal was missed, and 1 with -check.
@@ -20,6 +21,8 @@ type programs struct {
 	extension, bare, relay, reverseproxy string
 	zip, policy                          string
 	engine, noengine                     string
+	splice, goproxy, limited             string
+	long                                 bool
 }
 
 func main() {
@@ -40,21 +43,25 @@ func run() error {
 	flags.StringVar(&p.policy, "policy", "", "`path` of the layer's policy")
 	flags.StringVar(&p.engine, "engine", "", "`path` of bench/engine")
 	flags.StringVar(&p.noengine, "noengine", "", "`path` of bench/noengine")
+	flags.StringVar(&p.splice, "splice", "", "`path` of bench/splice")
+	flags.StringVar(&p.goproxy, "goproxy", "", "`path` of bench/goproxy")
+	flags.StringVar(&p.limited, "limited", "", "`path` of a script that starts the extension with a sandbox's 1,024 descriptors")
+	flags.BoolVar(&p.long, "long", false, "egress: 100,000 connections, too")
 	asJSON := flags.Bool("json", false, "end with one line of JSON")
 	check := flags.Bool("check", false, "exit 1 when a goal is missed")
 	n := flags.Int("n", 0, "how often to measure each; 0 is the usual number")
 	var d detection
 	d.define(flags)
 	if len(os.Args) < 2 {
-		return fmt.Errorf("which one: start, invoke or detect?")
+		return fmt.Errorf("which one: start, invoke, detect or egress?")
 	}
 	name := os.Args[1]
 	if err := flags.Parse(os.Args[2:]); err != nil {
 		return err
 	}
-	measure, ok := map[string]func(programs, int) (*Report, error){"start": start, "invoke": invoke, "detect": d.measure}[name]
+	measure, ok := map[string]func(programs, int) (*Report, error){"start": start, "invoke": invoke, "detect": d.measure, "egress": egress}[name]
 	if !ok {
-		return fmt.Errorf("no benchmark %q: start, invoke or detect", name)
+		return fmt.Errorf("no benchmark %q: start, invoke, detect or egress", name)
 	}
 	report, err := measure(p, *n)
 	if err != nil {

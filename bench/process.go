@@ -44,12 +44,15 @@ func launch(s *share, program string, env []string, args ...string) (*process, e
 
 // peak is the most memory that the process had resident, in kB; 0 where this
 // system does not say.
-func (p *process) peak() float64 {
+func (p *process) peak() float64 { return p.status("VmHWM:") }
+
+// status is a figure of the process in kB, as Linux calls it.
+func (p *process) status(name string) float64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0 // no /proc, or gone
 	}
-	_, rest, _ := bytes.Cut(status, []byte("VmHWM:"))
+	_, rest, _ := bytes.Cut(status, []byte(name))
 	line, _, _ := bytes.Cut(rest, []byte("kB"))
 	kB, err := strconv.ParseFloat(string(bytes.TrimSpace(line)), 64)
 	if err != nil {

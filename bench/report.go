@@ -31,12 +31,13 @@ type Row struct {
 	N    int     `json:"n"`
 }
 
-// Goal is one figure that is judged: at most Want.
+// Goal is one figure that is judged: at most Want, or at least.
 type Goal struct {
-	What string  `json:"what"`
-	Got  float64 `json:"got"`
-	Want float64 `json:"want"`
-	OK   bool    `json:"ok"`
+	What  string  `json:"what"`
+	Got   float64 `json:"got"`
+	Want  float64 `json:"want"`
+	Least bool    `json:"least,omitempty"` // Want is the least, not the most
+	OK    bool    `json:"ok"`
 }
 
 // Add makes a row of samples.
@@ -55,6 +56,11 @@ func (r *Report) Judge(what string, got, want float64) {
 	r.Goals = append(r.Goals, Goal{What: what, Got: got, Want: want, OK: got <= want})
 }
 
+// JudgeLeast adds a goal that is to be reached or passed.
+func (r *Report) JudgeLeast(what string, got, want float64) {
+	r.Goals = append(r.Goals, Goal{What: what, Got: got, Want: want, Least: true, OK: got >= want})
+}
+
 // OK reports whether every goal was reached.
 func (r *Report) OK() bool {
 	return !slices.ContainsFunc(r.Goals, func(g Goal) bool { return !g.OK })
@@ -69,9 +75,10 @@ func (r *Report) Print(out io.Writer) {
 	if r.table == nil {
 		r.printRows(w)
 	}
-	fmt.Fprintln(w, "goal\t\t\tgot\tat most\t\t\t\t")
+	fmt.Fprintln(w, "goal\t\t\tgot\twant\t\t\t\t")
 	for _, g := range r.Goals {
-		fmt.Fprintf(w, "%s\t\t\t%.3f\t%.3f\t%s\t\t\t\n", g.What, g.Got, g.Want, map[bool]string{true: "ok", false: "MISSED"}[g.OK])
+		fmt.Fprintf(w, "%s\t\t\t%.3f\t%s %.3f\t%s\t\t\t\n", g.What, g.Got, map[bool]string{true: "≥", false: "≤"}[g.Least], g.Want,
+			map[bool]string{true: "ok", false: "MISSED"}[g.OK])
 	}
 	_ = w.Flush() // out is a terminal
 	for _, why := range r.Skipped {
