@@ -190,7 +190,8 @@ func (x *extension) tellWrapper() error {
 		if err := x.makeCA(); err != nil {
 			return err
 		}
-		values = append(values, [2]string{"ca", x.folder.path("ca.pem")}, [2]string{"bundle", x.folder.path("bundle.pem")})
+		values = append(values, [2]string{"ca", x.folder.path("ca.pem")}, [2]string{"bundle", x.folder.path("bundle.pem")},
+			[2]string{"truststore", x.trustStore()}, [2]string{"php", x.phpTrust()})
 	}
 	return x.folder.ready(values)
 }

@@ -108,7 +108,11 @@ func TestReadyFile(t *testing.T) {
 		key, _, _ := strings.Cut(line, "=")
 		keys = append(keys, key)
 	}
-	if got := strings.Join(keys, " "); got != "runtime_api egress no_proxy ca bundle" || !strings.Contains(string(text), "egress="+g.env["GATEHOUSE_EGRESS_ADDR"]+"\n") {
+	want := "runtime_api egress no_proxy ca bundle php"
+	if hasJava("") {
+		want = "runtime_api egress no_proxy ca bundle truststore php"
+	}
+	if got := strings.Join(keys, " "); got != want || !strings.Contains(string(text), "egress="+g.env["GATEHOUSE_EGRESS_ADDR"]+"\n") {
 		t.Errorf("ready:\n%s", text)
 	}
 	if strings.Contains(string(text), "169.254.169.254") {

@@ -108,6 +108,15 @@ func (f runFolder) write(name string, data []byte) error {
 	return nil
 }
 
+// writeIn makes a folder anew with one file in it.
+func (f runFolder) writeIn(dir, name string, data []byte) error {
+	_ = f.clear(dir) // Mkdir says if it is still there
+	if err := os.Mkdir(f.path(dir), 0o700); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return runFolder(f.path(dir)).write(name, data)
+}
+
 // sandbox returns who this sandbox is: its id, kept over resets, and how often
 // it has started. Where the file is missing or spoilt, a new life begins.
 func (f runFolder) sandbox() (id string, generation int, err error) {
