@@ -52,6 +52,7 @@ type config struct {
 	FunctionName, FunctionVers string
 	Region                     string
 	Managed                    bool // managed instance
+	SnapStart                  bool // this sandbox becomes a snapshot, or came out of one
 	CustomerProxy              customerProxy
 	Proxied                    bool // HTTPS_PROXY names our egress port
 	Environ                    []string
@@ -123,9 +124,10 @@ func readConfig(environ []string) (config, error) {
 		RunDir: defaultRunDir, LogLevel: "warn",
 		RuntimeAPI:   env["AWS_LAMBDA_RUNTIME_API"],
 		FunctionName: env["AWS_LAMBDA_FUNCTION_NAME"], FunctionVers: env["AWS_LAMBDA_FUNCTION_VERSION"],
-		Region:  env["AWS_REGION"],
-		Managed: env["AWS_LAMBDA_INITIALIZATION_TYPE"] == "lambda-managed-instances",
-		Environ: environ, Env: env,
+		Region:    env["AWS_REGION"],
+		Managed:   env["AWS_LAMBDA_INITIALIZATION_TYPE"] == "lambda-managed-instances",
+		SnapStart: env["AWS_LAMBDA_INITIALIZATION_TYPE"] == "snap-start",
+		Environ:   environ, Env: env,
 	}
 	var errs []error
 	for _, s := range settings {

@@ -55,6 +55,8 @@ type extension struct {
 	receiver receiver.Receiver
 	hec      *hec.Client // nil: records go to stdout
 
+	who         identity
+	renewed     sync.Once
 	started     sync.Once
 	watching    sync.Once
 	healthSaid  bool
@@ -74,7 +76,7 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 	x := &extension{cfg: cfg, log: log, folder: runFolder(cfg.RunDir)}
 	x.policy = lazyPolicy{cfg: &x.cfg, degrade: x.degradeBy}
 	x.secrets = lazySecrets{cfg: &x.cfg, policy: x.policy.get}
-	x.sandbox.Concurrent, x.sandbox.Identity = cfg.Managed, sync.OnceValues(x.identify)
+	x.sandbox.Concurrent, x.sandbox.Identity = cfg.Managed, x.identity
 	x.pipeline = telemetry.Pipeline{
 		Sink:  x.sink(),
 		Last:  telemetry.Stdout{W: os.Stdout},
@@ -89,7 +91,7 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 		Report: x.report, Halted: x.halt, FailClosed: cfg.OnErrorClosed,
 		Own: []string{cfg.EgressAddr, cfg.RuntimeAPIAddr, cfg.TelemetryAddr},
 	}
-	x.relay = runtimeapi.Relay{Upstream: cfg.RuntimeAPI, Guard: &x.guard, Done: x.endings.end, Gone: x.gone}
+	x.relay = runtimeapi.Relay{Upstream: cfg.RuntimeAPI, Guard: &x.guard, Done: x.endings.end, Gone: x.gone, Restored: x.restored}
 	x.egress = egress.Proxy{
 		Guard: &x.guard, RuntimeAPI: cfg.RuntimeAPI, Upstream: cfg.CustomerProxy.of,
 		Off: func() bool { return x.cfg.Off }, RootCAs: sync.OnceValue(x.roots),
@@ -169,14 +171,6 @@ func (x *extension) stamp(r *record.Record) {
 	default:
 		r.Src = r.FunctionName
 	}
-}
-
-// identify finds out which sandbox this is. It is asked when the first record
-// wants to know: before register it would delay the function.
-func (x *extension) identify() (id string, generation int) {
-	id, generation, err := x.folder.sandbox()
-	x.degradeBy("sandbox", err)
-	return id, generation
 }
 
 // tellWrapper writes the ready file, and what the wrapper points TLS clients at.

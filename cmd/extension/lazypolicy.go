@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -10,6 +11,9 @@ import (
 	"gatehouse/internal/detect/attack"
 	"gatehouse/internal/policy"
 )
+
+var errSnapStart = errors.New("TLS is not inspected under SnapStart, where all sandboxes that are restored from one snapshot would have the same CA: " +
+	"set egress.inspect.snapstart to have it all the same")
 
 // lazyPolicy reads the policy when it is first asked for, so that it costs the
 // start nothing: beside the runtime's start, or before the first event.
@@ -43,6 +47,10 @@ func (l *lazyPolicy) get() *policy.Policy {
 		if l.cfg.InspectTLS != nil {
 			overridden.InspectTLS = *l.cfg.InspectTLS
 		}
+		if l.cfg.SnapStart && overridden.InspectTLS && !overridden.InspectSnapStart {
+			overridden.InspectTLS = false
+			l.degrade("inspect", errSnapStart)
+		}
 		l.ready.Store(&overridden)
 	})
 	return l.ready.Load()
@@ -73,7 +81,7 @@ func (l *lazyPolicy) err() error {
 // trust our CA. Only a policy that speaks of TLS has to be parsed for it.
 func (l *lazyPolicy) inspectsTLS() bool {
 	if l.cfg.InspectTLS != nil {
-		return *l.cfg.InspectTLS
+		return *l.cfg.InspectTLS && (!l.cfg.SnapStart || l.get().InspectTLS)
 	}
 	if l.cfg.PolicyPath == "" {
 		return false

@@ -81,8 +81,11 @@ func (x *extension) listenTelemetry() error {
 	x.receiver = receiver.Receiver{
 		Add: x.pipeline.Add, Done: x.runtimeDone, Current: x.current, Concurrent: x.cfg.Managed,
 		Platform: func(typ string, _ json.RawMessage) {
-			if typ == "platform.start" {
+			switch typ {
+			case "platform.start":
 				x.running.Store(true)
+			case "platform.restoreStart": // where the relay does not see it
+				x.restored()
 			}
 		},
 	}

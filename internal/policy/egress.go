@@ -38,7 +38,7 @@ func (r *reader) inspect(n *yaml.Node, key string) {
 	r.mapping(n, key, []field{
 		{"tls", choice(r, &r.policy.InspectTLS, word[bool]{"true", true}, word[bool]{"false", false})},
 		{"bypass", func(n *yaml.Node, key string) { r.policy.file.bypass = r.hostPatterns(n, key) }},
-		{"snapstart", nil},
+		{"snapstart", choice(r, &r.policy.InspectSnapStart, word[bool]{"true", true}, word[bool]{"false", false})},
 	})
 }
 

@@ -75,6 +75,9 @@ type Policy struct {
 	OnBudgetClosed bool
 	// InspectTLS asks for TLS inspection of everything that Bypass does not name.
 	InspectTLS bool
+	// InspectSnapStart asks for it under SnapStart, too, where every sandbox that is
+	// restored from one snapshot has the same CA.
+	InspectSnapStart bool
 	// HostFromEvent is about connections to a host that the event names, EventData
 	// about visible requests that carry its values.
 	HostFromEvent, EventData EventData

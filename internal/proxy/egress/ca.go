@@ -133,3 +133,11 @@ func (a *CA) mint(name string) (*tls.Certificate, error) {
 	}
 	return &tls.Certificate{Certificate: [][]byte{der, a.cert.Raw}, PrivateKey: a.leaf, Leaf: parsed}, nil
 }
+
+// Forget has every certificate for a host made anew.
+func (a *CA) Forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.byName)
+	a.recent.Init()
+}

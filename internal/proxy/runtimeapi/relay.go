@@ -23,6 +23,7 @@ import (
 const (
 	invocationPath = "/2018-06-01/runtime/invocation/"
 	initErrorPath  = "/2018-06-01/runtime/init/error"
+	restorePath    = "/2018-06-01/runtime/restore/next"
 	// maxHeader lets the largest error cause through: the Python runtime client
 	// sends up to 1 MiB of it in one header.
 	maxHeader = 4 << 20
@@ -47,6 +48,9 @@ type Relay struct {
 	// any more: how its end shows where Lambda does not tell. A runtime that makes
 	// a connection for each request is gone for a while, and comes back.
 	Gone func(requestID string)
+	// Restored, when set, is told that Lambda restored the sandbox from a snapshot
+	// (SnapStart), before the runtime is.
+	Restored func()
 
 	transport  http.Transport
 	once       sync.Once
@@ -120,6 +124,9 @@ func (r *Relay) pass(w http.ResponseWriter, req *http.Request) {
 	if err != nil {
 		unreachable(w, req)
 		return
+	}
+	if req.URL.Path == restorePath && res.StatusCode == http.StatusOK && r.Restored != nil {
+		r.Restored()
 	}
 	reply(w, res)
 }

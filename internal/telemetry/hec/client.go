@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gatehouse/internal/telemetry"
@@ -64,7 +65,12 @@ type Client struct {
 	size    int  // bound of a body, learned from the server
 	noIndex bool // the index was refused, the token's default serves
 	circuit circuit
+	renew   atomic.Bool // asked for by Renew
 }
+
+// Renew has the next request go out on a new channel and a new connection, as from
+// another client: of a sandbox that is restored from a snapshot there may be many.
+func (c *Client) Renew() { c.renew.Store(true) }
 
 // ErrConfig is wrapped by the errors of Send that only a change of the
 // configuration ends: URL, token, index.
@@ -114,6 +120,10 @@ func (c *Client) prepare() error {
 func (c *Client) send(ctx context.Context, batch []telemetry.Item) (int, error) {
 	if err := c.prepare(); err != nil {
 		return 0, err
+	}
+	if c.renew.Swap(false) {
+		c.channel = newChannel()
+		c.CloseIdle()
 	}
 	d := delivery{Client: c, event: maxEvent}
 	if err := d.authorize(ctx); err != nil {
