@@ -1,8 +1,6 @@
 package main
 
 import (
-	"net/url"
-	"strings"
 	"sync"
 
 	"gatehouse/internal/detect"
@@ -59,7 +57,7 @@ func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 	host, place := o.Host, o.Place
 	ours := l.ours(host)
 	allowed := func(name string) bool {
-		return p.SecretHost(name, host) || signs(name, host, place) || ours && standsIn(name, place)
+		return p.SecretHost(name, host) || ours && standsIn(name, place)
 	}
 	switch place {
 	case "host", "sni", "header", "trailer":
@@ -78,38 +76,19 @@ func (l *lazySecrets) sweep(traces bool) detect.Sweep {
 }
 
 // ours reports whether host is a service endpoint of the partition that the
-// function runs in.
+// function runs in, or one of S3's.
 func (l *lazySecrets) ours(host string) bool {
-	for _, p := range partitions {
-		if strings.HasPrefix(l.cfg.Region, p.region) {
-			return endpoint(host, p.suffixes...)
-		}
+	if policy.AWSService(host, l.cfg.Region) {
+		return true
 	}
-	return false
+	_, s3 := policy.S3Bucket(host, "", l.cfg.Region)
+	return s3
 }
 
-// partitions are AWS's own, and the last the rest of the world.
-// https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json
-var partitions = [...]struct {
-	region   string // how its regions begin
-	suffixes []string
-}{
-	{"cn-", []string{".amazonaws.com.cn", ".api.amazonwebservices.com.cn"}},
-	{"us-isob-", []string{".sc2s.sgov.gov"}},
-	{"us-isof-", []string{".csp.hci.ic.gov"}},
-	{"us-iso-", []string{".c2s.ic.gov"}},
-	{"eu-isoe-", []string{".cloud.adc-e.uk"}},
-	{"eusc-", []string{".amazonaws.eu"}},
-	{"", []string{".amazonaws.com", ".api.aws"}},
-}
-
-// signs reports whether a credential of AWS's stands where a signed request to
-// AWS has it: the key id in the Authorization header or a presigned query, the
-// session token in its own. The secret access key goes nowhere.
+// standsIn reports whether a signed request to AWS has the credential called name
+// there: the key id in the Authorization header or a presigned query, the session
+// token in its own. The secret access key goes nowhere.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-func signs(name, host, place string) bool { return awsHost(host) && standsIn(name, place) }
-
-// standsIn reports whether a signed request has the credential called name there.
 func standsIn(name, place string) bool {
 	switch name {
 	case "AWS_ACCESS_KEY_ID":
@@ -118,42 +97,4 @@ func standsIn(name, place string) bool {
 		return place == "header:x-amz-security-token" || place == "url"
 	}
 	return false
-}
-
-// awsHost reports whether host is a service endpoint of AWS's. Hosts below it
-// that anybody can rent do not count.
-func awsHost(host string) bool {
-	return endpoint(host, ".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
-}
-
-func endpoint(host string, suffixes ...string) bool {
-	for _, suffix := range suffixes {
-		service, ok := strings.CutSuffix(host, suffix)
-		if !ok {
-			continue
-		}
-		rented := strings.HasPrefix(service, "ec2-") || strings.Contains(service, ".elb") ||
-			strings.Contains(service, "elb.") || strings.Contains(service, "execute-api") || strings.Contains(service, "compute")
-		return !rented
-	}
-	return false
-}
-
-// of returns the proxy that the customer wants for host, or nil. via is connect or
-// http, as egress calls them.
-func (c customerProxy) of(via, host string) *url.URL {
-	wanted := c.HTTPS
-	if via == "http" {
-		wanted = c.HTTP
-	}
-	if wanted == nil {
-		return nil
-	}
-	for entry := range strings.FieldsFuncSeq(c.No, func(r rune) bool { return r == ',' || r == ' ' }) {
-		name := strings.TrimPrefix(strings.TrimPrefix(entry, "*"), ".")
-		if entry == "*" || strings.EqualFold(host, name) || strings.HasSuffix(strings.ToLower(host), "."+strings.ToLower(name)) {
-			return nil
-		}
-	}
-	return wanted
 }

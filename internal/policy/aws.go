@@ -1,0 +1,174 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+//go:generate go run -C ../../tools ./awsservices ../internal/policy/awsservices.go
+
+// partition is a part of AWS that stands by itself.
+type partition struct {
+	region   string // how its regions begin
+	suffixes []string
+}
+
+// partitions are AWS's own; the last is the rest of the world.
+// https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json
+var partitions = [...]partition{
+	{"cn-", []string{".amazonaws.com.cn", ".api.amazonwebservices.com.cn"}},
+	{"us-isob-", []string{".sc2s.sgov.gov"}},
+	{"us-isof-", []string{".csp.hci.ic.gov"}},
+	{"us-iso-", []string{".c2s.ic.gov"}},
+	{"eu-isoe-", []string{".cloud.adc-e.uk"}},
+	{"eusc-", []string{".amazonaws.eu", ".api.amazonwebservices.eu"}},
+	{"", []string{".amazonaws.com", ".api.aws"}},
+}
+
+// partitionOf returns the partition that region lies in. us-gov shares names with
+// the rest of the world, and is told by the region in a host.
+func partitionOf(region string) *partition {
+	for i := range partitions {
+		if strings.HasPrefix(region, partitions[i].region) {
+			return &partitions[i]
+		}
+	}
+	return &partitions[len(partitions)-1] // not reached: the last one fits all
+}
+
+// AWSService reports whether host is a service endpoint of the partition that
+// region lies in, as services document them: SERVICE.REGION.amazonaws.com, with -fips
+// or dualstack, a global one, an account's own (ACCOUNT.SERVICE.REGION…), *.api.aws, or
+// a VPC endpoint. Hosts that anybody can rent below those names are none: an instance,
+// a load balancer, a domain, a function's URL, an API. Nor are S3's, which are judged
+// by bucket, but for the account's own control endpoint. "" takes any of the
+// commercial partition's regions.
+// https://docs.aws.amazon.com/general/latest/gr/rande.html
+func AWSService(host, region string) bool {
+	rest, ok := partitionOf(region).cut(host, region)
+	if !ok {
+		return false
+	}
+	labels := strings.Split(rest, ".")
+	if n := len(labels); labels[n-1] == "vpce" {
+		labels = labels[:n-1]
+		if len(labels) < 3 || !strings.HasPrefix(labels[0], "vpce-") || strings.HasPrefix(labels[0], "vpce-svc-") {
+			return false
+		}
+		labels = labels[1:]
+	}
+	labels = withoutRegion(labels)
+	if len(labels) > 1 && isAccount(labels[0]) && labels[1] != "dkr" { // a registry may be anybody's
+		labels = labels[1:]
+	}
+	if len(labels) == 1 && labels[0] == "ddb" { // of an account's tables
+		return true
+	}
+	return isService(labels)
+}
+
+// cut returns host without the partition's suffix. Where host names a region, it is
+// one of the same partition as region.
+func (p *partition) cut(host, region string) (rest string, ok bool) {
+	for _, suffix := range p.suffixes {
+		if rest, ok = strings.CutSuffix(host, suffix); ok {
+			break
+		}
+	}
+	if !ok || rest == "" {
+		return "", false
+	}
+	gov := strings.HasPrefix(region, "us-gov-")
+	for label := range strings.SplitSeq(rest, ".") {
+		if isRegion(label) && (partitionOf(label) != p || strings.HasPrefix(label, "us-gov-") != gov) {
+			return "", false
+		}
+	}
+	return rest, true
+}
+
+// withoutRegion takes the region, or what stands for none, off the end of labels.
+func withoutRegion(labels []string) []string {
+	if n := len(labels); n > 1 && (isRegion(labels[n-1]) || labels[n-1] == "global") {
+		labels = labels[:n-1]
+	}
+	if n := len(labels); n > 1 && labels[n-1] == "dualstack" {
+		labels = labels[:n-1]
+	}
+	return labels
+}
+
+// isService reports whether labels name a service, with or without -fips.
+func isService(labels []string) bool {
+	last := len(labels) - 1
+	name := strings.TrimSuffix(strings.Join(labels, "."), "-fips")
+	if i := strings.IndexByte(name, '.'); i > 0 && last == 1 {
+		name = strings.TrimSuffix(name[:i], "-fips") + name[i:] // api-fips.ecr
+	}
+	_, found := slices.BinarySearch(awsServices[:], name)
+	return found
+}
+
+// isRegion reports whether s is like eu-central-1 or us-gov-west-1.
+func isRegion(s string) bool {
+	if len(s) < 8 || s[len(s)-2] != '-' && s[len(s)-3] != '-' || s[len(s)-1] < '0' || s[len(s)-1] > '9' {
+		return false
+	}
+	n := strings.Count(s, "-")
+	first, _, _ := strings.Cut(s, "-")
+	return (n == 2 || n == 3) && (len(first) == 2 && strings.Trim(first, "abcdefghijklmnopqrstuvwxyz") == "" || first == "eusc") && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz-0123456789") == ""
+}
+
+func isAccount(s string) bool { return len(s) == 12 && strings.Trim(s, "0123456789") == "" }
+
+// S3Bucket returns the bucket that a request for path at host is for, where host is
+// one of S3's in region's partition: "" with true says that only the path names it,
+// and path names none. An access point is a bucket called NAME-ACCOUNT.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+func S3Bucket(host, path, region string) (bucket string, isS3 bool) {
+	rest, ok := partitionOf(region).cut(host, region)
+	if !ok {
+		return "", false
+	}
+	labels := strings.Split(rest, ".")
+	if n := len(labels); labels[n-1] == "vpce" { // [NAME.]{bucket,accesspoint}.vpce-ID.s3.REGION
+		if n < 4 || labels[n-3] != "s3" || !strings.HasPrefix(labels[n-4], "vpce-") || strings.HasPrefix(labels[n-4], "vpce-svc-") {
+			return "", false
+		}
+		labels = labels[:n-4]
+		if n := len(labels); n > 0 && (labels[n-1] == "bucket" || labels[n-1] == "accesspoint") {
+			labels = labels[:n-1]
+		}
+		return s3Name(labels, path), true
+	}
+	labels = withoutRegion(labels)
+	last := labels[len(labels)-1]
+	if !isS3Label(last) {
+		return "", false
+	}
+	return s3Name(labels[:len(labels)-1], path), true
+}
+
+// isS3Label reports whether label is what S3's hosts have where a service is named.
+func isS3Label(label string) bool {
+	switch label {
+	case "s3", "s3-fips", "s3-accesspoint", "s3-accesspoint-fips", "s3-accelerate", "s3-external-1", "s3-website", "s3-object-lambda":
+		return true
+	}
+	for _, prefix := range [...]string{"s3-website-", "s3-fips-", "s3express-", "s3-"} {
+		if rest, ok := strings.CutPrefix(label, prefix); ok && (isRegion(rest) || prefix == "s3express-") {
+			return true
+		}
+	}
+	return false
+}
+
+// s3Name is the bucket that stands before S3's name in a host, else the first part
+// of path.
+func s3Name(before []string, path string) string {
+	if len(before) > 0 {
+		return strings.Join(before, ".")
+	}
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return first
+}
