@@ -110,7 +110,8 @@ func TestWhereAWSCredentialsMayGo(t *testing.T) {
 	}{
 		{"AWS_ACCESS_KEY_ID", "sqs.eu-west-1.amazonaws.com", "header:authorization", true},
 		{"AWS_SESSION_TOKEN", "s3.amazonaws.com", "header:x-amz-security-token", true},
-		{"AWS_SESSION_TOKEN", "sqs.cn-north-1.amazonaws.com.cn", "url", true},
+		{"AWS_SESSION_TOKEN", "s3.eu-west-1.amazonaws.com", "url", true},
+		{"AWS_SESSION_TOKEN", "sqs.cn-north-1.amazonaws.com.cn", "url", false},
 		{"AWS_SESSION_TOKEN", "sqs.eu-west-1.amazonaws.com", "body", false},
 		{"AWS_SECRET_ACCESS_KEY", "sqs.eu-west-1.amazonaws.com", "header:authorization", false},
 		{"AWS_SESSION_TOKEN", "ec2-203-0-113-7.compute-1.amazonaws.com", "header:x-amz-security-token", false},
@@ -119,7 +120,8 @@ func TestWhereAWSCredentialsMayGo(t *testing.T) {
 		{"AWS_SESSION_TOKEN", "evilamazonaws.com", "header:x-amz-security-token", false},
 	}
 	for _, tt := range tests {
-		if got := signs(tt.name, tt.host, tt.place); got != tt.want {
+		l := lazySecrets{cfg: &config{Region: "eu-west-1"}}
+		if got := l.ours(tt.host) && standsIn(tt.name, tt.place); got != tt.want {
 			t.Errorf("%s to %s in %s: %v, want %v", tt.name, tt.host, tt.place, got, tt.want)
 		}
 	}
