@@ -41,6 +41,7 @@ func (l *lazyPolicy) get() *policy.Policy {
 			p = policy.Default()
 		}
 		overridden := *p
+		overridden.Region = l.cfg.Region
 		if l.cfg.Mode != "" {
 			overridden.Mode = l.cfg.Mode
 		}

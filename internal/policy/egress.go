@@ -17,7 +17,7 @@ func (r *reader) egress(n *yaml.Node, key string) {
 		{"default", choice(r, &p.file.denyByDefault, allowed...)},
 		{"hosts", r.hosts},
 		{"private_addresses", choice(r, &p.DenyPrivate, allowed...)},
-		{"builtin_lists", nil},
+		{"builtin_lists", r.builtinLists},
 		{"rules", r.rules},
 		{"inspect", r.inspect},
 		{"event_data", r.eventData},
@@ -34,6 +34,14 @@ func (r *reader) eventData(n *yaml.Node, key string) {
 	})
 }
 
+func (r *reader) builtinLists(n *yaml.Node, key string) {
+	words := []word[ListAnswer]{{"allow", ListAllow}, {"monitor", ListMonitor}, {"refuse", ListRefuse}}
+	r.mapping(n, key, []field{
+		{"tier1", choice(r, &r.policy.TierOne, words...)},
+		{"tier2", choice(r, &r.policy.TierTwo, words...)},
+	})
+}
+
 func (r *reader) inspect(n *yaml.Node, key string) {
 	r.mapping(n, key, []field{
 		{"tls", choice(r, &r.policy.InspectTLS, word[bool]{"true", true}, word[bool]{"false", false})},
@@ -46,7 +54,7 @@ func (r *reader) inspect(n *yaml.Node, key string) {
 func (r *reader) hosts(n *yaml.Node, key string) {
 	r.entries(n, key, func(name, to *yaml.Node) {
 		host := value(r, name, key, name.Value, parseHost)
-		if host.any || host.suffix != "" || host.net.IsValid() && !host.net.IsSingleIP() {
+		if host.any || host.suffix != "" || host.aws || host.tenant.service != "" || host.net.IsValid() && !host.net.IsSingleIP() {
 			r.fail(name, key, "wants one host, not the pattern %s", quote(name.Value))
 		}
 		at := join(key, name.Value)
@@ -63,7 +71,11 @@ func (r *reader) hostPatterns(n *yaml.Node, key string) (hosts []hostPattern) {
 			at = fmt.Sprintf("%s[%d]", key, i)
 		}
 		if text, ok := r.text(item, at, errHost.Error()); ok {
-			hosts = append(hosts, value(r, item, at, text, parseHost))
+			host := value(r, item, at, text, parseHost)
+			if t := host.tenant.service; t != "" && !strings.HasPrefix(key, "egress.rules[") {
+				r.fail(item, at, "a tenant is told by what is asked of a host, so it can stand in egress.rules alone, not here: %s", quote(text))
+			}
+			hosts = append(hosts, host)
 		}
 	}
 	return hosts

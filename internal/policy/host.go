@@ -14,10 +14,12 @@ type hostPattern struct {
 	exact  string       // "api.example"
 	suffix string       // ".example", written "*.example": not example itself
 	net    netip.Prefix // "10.0.0.0/8", or one address
+	aws    bool         // "aws:self": a service endpoint of our own partition
+	tenant tenant       // "github:acme", "aws:s3/orders": of a host that many share
 }
 
 var (
-	errHost = errors.New("wants a host name, *.suffix, an IP address, a CIDR block or *")
+	errHost = errors.New("wants a host name, *.suffix, an IP address, a CIDR block, aws:self, aws:s3/BUCKET, github:OWNER, slack:TEAM, discord:WEBHOOK or *")
 	errURL  = errors.New("wants a host alone; scheme, port and path have keys of their own")
 	errIDN  = errors.New("wants ASCII; write an international name as it is resolved, xn--…")
 )
@@ -25,8 +27,14 @@ var (
 // parseHost reads a pattern. The error says what was wanted.
 func parseHost(text string) (hostPattern, error) {
 	s := canonical(text)
-	if s == "*" {
+	switch s {
+	case "*":
 		return hostPattern{any: true}, nil
+	case "aws:self":
+		return hostPattern{aws: true}, nil
+	}
+	if t, ok, err := parseTenant(s); ok {
+		return hostPattern{tenant: t}, err
 	}
 	if block, err := netip.ParsePrefix(s); err == nil {
 		return hostPattern{net: block.Masked()}, nil
@@ -91,12 +99,16 @@ func nameOf(host string) name {
 	return n
 }
 
-// match reports whether h names n. A pattern of addresses names only a host that
-// was asked for by address.
-func (h hostPattern) match(n name) bool {
+// match reports whether h names n, whatever is asked of it there. A pattern of
+// addresses names only a host that was asked for by address.
+func (h hostPattern) match(n name, region string) bool {
 	switch {
 	case h.any:
 		return true
+	case h.aws:
+		return AWSService(n.text, region)
+	case h.tenant.service != "":
+		return h.tenant.judge(n.text, "", region, false) == yes
 	case h.exact != "":
 		return n.text == h.exact
 	case h.suffix != "":
@@ -105,9 +117,9 @@ func (h hostPattern) match(n name) bool {
 	return n.addr.IsValid() && h.net.Contains(n.addr)
 }
 
-func matchAny(patterns []hostPattern, n name) bool {
+func matchAny(patterns []hostPattern, n name, region string) bool {
 	for _, h := range patterns {
-		if h.match(n) {
+		if h.match(n, region) {
 			return true
 		}
 	}

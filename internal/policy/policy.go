@@ -84,13 +84,20 @@ type Policy struct {
 	// DenyPrivate refuses private addresses (RFC 1918, RFC 4193, RFC 6598).
 	DenyPrivate bool
 
+	// TierOne and TierTwo say what becomes of the hosts of the built-in lists.
+	TierOne, TierTwo ListAnswer
+	// Region is the one that the function runs in, for aws:self and aws:s3. It is not
+	// part of the text: the caller sets it.
+	Region string
+
 	file file
 }
 
 // Decision is what the host rules say of a target.
 type Decision struct {
 	Allow bool
-	// Rule is a stable id: "egress.default", "egress.rule", "egress.unverifiable".
+	// Rule is a stable id: "egress.default", "egress.rule", "egress.unverifiable",
+	// "egress.exfiltration-host", "egress.drop-host".
 	Rule string
 	// Reason is for people: the rule's own reason, or the rule as written.
 	Reason string
@@ -101,6 +108,9 @@ type Decision struct {
 	// allow the target. Who is about to see the request decrypted may go on and
 	// must ask again with it; anybody else takes Allow as it stands.
 	Undecided bool
+	// Listed is the id of the rule of the built-in list that has the host, whether or
+	// not that decides, and ListReason what the list's hosts are; "" for none.
+	Listed, ListReason string
 }
 
 // emptyHash is the Hash of Default: that of a policy without text.
@@ -111,7 +121,7 @@ const emptyHash = "e3b0c44298fc"
 // nothing, because it is made before the function starts.
 func Default() *Policy {
 	return &Policy{Hash: emptyHash, Mode: Monitor, Profile: ProfileBlock, OnLeak: LeakBlock, Responses: ResponseMonitor,
-		HostFromEvent: EventDataMonitor, EventData: EventDataAllow}
+		HostFromEvent: EventDataMonitor, EventData: EventDataAllow, TierOne: ListRefuse, TierTwo: ListMonitor}
 }
 
 // Map returns where egress.hosts sends host and port: an address to dial instead
@@ -125,7 +135,7 @@ func (p *Policy) Map(host string, port int) (addr string, ok bool) {
 }
 
 // Bypass reports whether TLS to host must not be inspected (egress.inspect.bypass).
-func (p *Policy) Bypass(host string) bool { return matchAny(p.file.bypass, nameOf(host)) }
+func (p *Policy) Bypass(host string) bool { return matchAny(p.file.bypass, nameOf(host), p.Region) }
 
 // Exception returns the exception that covers a finding of rule at path from
 // source at time now, written as rule@path, or "".
@@ -163,12 +173,12 @@ func (p *Policy) Refusal(source string, def detect.Form) detect.Form {
 
 // EventDataHost reports whether data of the event is meant for host.
 func (p *Policy) EventDataHost(host string) bool {
-	return matchAny(p.file.eventDataHosts, nameOf(host))
+	return matchAny(p.file.eventDataHosts, nameOf(host), p.Region)
 }
 
 // SecretHost reports whether secrets.hosts lets the secret called name go to host.
 func (p *Policy) SecretHost(name, host string) bool {
-	return matchAny(p.file.secretHosts[name], nameOf(host))
+	return matchAny(p.file.secretHosts[name], nameOf(host), p.Region)
 }
 
 // WatchSecret says whether the environment variable called name is forced to be

@@ -28,9 +28,9 @@ type portRange struct{ from, to int }
 type outcome uint8
 
 const (
-	no outcome = iota
+	no           outcome = iota
+	unverifiable         // everything that can be seen matches; method or path cannot be seen
 	yes
-	unverifiable // everything that can be seen matches; method or path cannot be seen
 )
 
 // asked is a target as the rules see it.
@@ -42,25 +42,26 @@ type asked struct {
 	paths         [2]string
 	pathOK        bool
 	phase, source string
+	region        string
 }
 
 // Host applies the host rules to t in the given phase and for the given event
 // source ("" when unknown). Precedence: deny over allow over default. A server
 // name other than the host asked for must be allowed as well.
 func (p *Policy) Host(t detect.Target, phase, source string) Decision {
+	a := asked{name: nameOf(t.Host), port: t.Port, method: t.Method, phase: phase, source: source, region: p.Region}
 	if !p.file.denyByDefault && len(p.file.deny) == 0 && len(p.file.allow) == 0 {
-		return Decision{Allow: true, Rule: "egress.default"}
+		return p.listed(Decision{Allow: true, Rule: "egress.default"}, a.name.text, phase)
 	}
-	a := asked{name: nameOf(t.Host), port: t.Port, method: t.Method, phase: phase, source: source}
 	a.resolved = nameOf(t.IP).addr
 	a.paths, a.pathOK = readings(t.Path)
-	d := p.file.decide(&a)
+	d := p.decide(&a)
 	sni := nameOf(t.SNI)
 	if !d.Allow && !d.Undecided || t.SNI == "" || sni.text == a.name.text {
 		return d
 	}
 	a.name = sni
-	s := p.file.decide(&a)
+	s := p.decide(&a)
 	s.Unverifiable = max(s.Unverifiable, d.Unverifiable)
 	if !s.Allow && !s.Undecided {
 		s.Reason = fmt.Sprintf("server name %q: %s", sni.text, s.Reason)
@@ -71,6 +72,15 @@ func (p *Policy) Host(t detect.Target, phase, source string) Decision {
 	}
 	d.Unverifiable = s.Unverifiable
 	return d
+}
+
+// decide applies the rules, and to what none of them names the built-in lists.
+func (p *Policy) decide(a *asked) Decision {
+	d := p.file.decide(a)
+	if d.Rule == "egress.rule" || d.Undecided {
+		return d
+	}
+	return p.listed(d, a.name.text, a.phase)
 }
 
 func (f *file) decide(a *asked) Decision {
@@ -106,20 +116,48 @@ func (f *file) decide(a *asked) Decision {
 // denies judges a by the more suspicious reading: the address that a name
 // resolved to counts, and so does either reading of the path.
 func (r *rule) denies(a *asked) outcome {
-	host := matchAny(r.hosts, a.name) || a.resolved.IsValid() && matchAny(r.hosts, name{addr: a.resolved})
-	if !host || !r.around(a) {
+	host := r.host(a, true)
+	if a.resolved.IsValid() && matchAny(r.hosts, name{addr: a.resolved}, a.region) {
+		host = yes
+	}
+	if host == no || !r.around(a) {
 		return no
 	}
-	return r.request(a, r.path(a.paths[0]) || a.pathOK && r.path(a.paths[1]))
+	return min(host, r.request(a, r.path(a.paths[0]) || a.pathOK && r.path(a.paths[1])))
 }
 
 // allows judges a by what was asked for alone, and wants every reading of the
 // path to match.
 func (r *rule) allows(a *asked) outcome {
-	if !matchAny(r.hosts, a.name) || !r.around(a) {
+	host := r.host(a, false)
+	if host == no || !r.around(a) {
 		return no
 	}
-	return r.request(a, len(r.paths) == 0 || a.pathOK && r.path(a.paths[0]) && r.path(a.paths[1]))
+	return min(host, r.request(a, len(r.paths) == 0 || a.pathOK && r.path(a.paths[0]) && r.path(a.paths[1])))
+}
+
+// host says whether one of the rule's hosts is a's. A tenant of a host that many share
+// is told by the path, of which either reading will do for a suspicion.
+func (r *rule) host(a *asked, suspicious bool) (best outcome) {
+	for _, h := range r.hosts {
+		if h.tenant.service == "" {
+			if h.match(a.name, a.region) {
+				return yes
+			}
+			continue
+		}
+		visible := a.method != ""
+		one, other := h.tenant.judge(a.name.text, a.paths[0], a.region, visible), h.tenant.judge(a.name.text, a.paths[1], a.region, visible)
+		if suspicious {
+			best = max(best, one, other)
+		} else {
+			best = max(best, min(one, other))
+		}
+		if best == yes {
+			return yes
+		}
+	}
+	return best
 }
 
 // around reports whether the conditions on what is always known hold.

@@ -50,6 +50,7 @@ type Guard struct {
 	Now func() time.Time
 
 	seen      seen // strings of earlier events
+	told      told // findings about hosts
 	recovered atomic.Int64
 	over      atomic.Pointer[chan struct{}] // closed when a halt is over; nil: nothing to wait for
 }

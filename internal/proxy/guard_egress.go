@@ -12,10 +12,34 @@ import (
 // host applies the policy's host rules.
 func (g *Guard) host(t detect.Target) Verdict {
 	d := g.decision(t)
-	if d.Allow {
-		return g.fromEvent(t, Verdict{Action: Allow, Would: Allow, Rule: d.Rule, Reason: d.Reason})
+	v := Verdict{Action: Allow, Would: Allow, Rule: d.Rule, Reason: d.Reason}
+	if !d.Allow {
+		v = g.outcome(Refuse, d.Rule, refusalFor(d), false)
 	}
-	return g.outcome(Refuse, d.Rule, refusalFor(d), false)
+	if d.Listed != "" {
+		g.listed(t, d, v)
+	}
+	if !d.Allow {
+		return v
+	}
+	return g.fromEvent(t, v)
+}
+
+// listed reports that t is on a built-in list, once for each host and invocation.
+func (g *Guard) listed(t detect.Target, d policy.Decision, v Verdict) {
+	f := detect.Finding{
+		RuleID: d.Listed, Signature: "Connection to a " + d.ListReason, Category: "exfiltration",
+		Severity: detect.High, Matched: t.Host, Weak: !v.Would.Blocks(),
+	}
+	if f.Weak {
+		f.Severity = detect.Low
+	}
+	r := g.finding(record.Attack, v, &f)
+	r.ID, r.IDSType = record.NewID(), "host" // the connection's record has the incident's id
+	g.Sandbox.Stamp(r)
+	if g.told.first(f.RuleID + " " + t.Host + " " + r.RequestID) {
+		g.Report(r)
+	}
 }
 
 func (g *Guard) decision(t detect.Target) policy.Decision {

@@ -1,0 +1,46 @@
+package proxy_test
+
+import (
+	"testing"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/proxy"
+)
+
+// A host of a built-in list is a finding in either mode, once for each invocation, and
+// refused in enforce mode as the list says.
+func TestBuiltinLists(t *testing.T) {
+	for _, tt := range []struct {
+		text, host  string
+		phase       proxy.Phase
+		blocked     bool
+		rule, would string // of the finding
+	}{
+		{"mode: monitor", "webhook.site", proxy.Invoke, false, "egress.exfiltration-host", "blocked"},
+		{"mode: enforce", "webhook.site", proxy.Invoke, true, "egress.exfiltration-host", "blocked"},
+		{"mode: enforce", "discord.com", proxy.Invoke, false, "egress.drop-host", "allowed"},
+		{"mode: enforce", "discord.com", proxy.Init, true, "egress.drop-host", "blocked"},
+		{"mode: monitor", "discord.com", proxy.Init, false, "egress.drop-host", "blocked"},
+		{"mode: enforce\negress: {rules: [{allow: discord.com}]}", "discord.com", proxy.Init, false, "", ""},
+		{"mode: enforce\negress: {builtin_lists: {tier1: allow}}", "webhook.site", proxy.Invoke, false, "", ""},
+		{"mode: enforce", "api.example", proxy.Init, false, "", ""},
+	} {
+		g := newGuard(t, tt.text)
+		if tt.phase == proxy.Invoke {
+			g.Sandbox.Begin(proxy.Invocation{RequestID: "a"})
+		}
+		o := &detect.Observation{Kind: detect.KindConnect, Target: detect.Target{Host: tt.host, Port: 443}}
+		v := g.Decide(o)
+		g.Decide(o) // a client that tries again
+		if v.Action.Blocks() != tt.blocked || tt.blocked && v.Rule != tt.rule {
+			t.Errorf("%s, %s, %s: %+v", tt.text, tt.host, tt.phase, v)
+		}
+		switch {
+		case tt.rule == "" && len(g.records) == 0:
+		case len(g.records) != 1:
+			t.Errorf("%s, %s, %s: %d findings", tt.text, tt.host, tt.phase, len(g.records))
+		case g.records[0].SignatureID != tt.rule || g.records[0].WouldAction != tt.would || g.records[0].Matched != tt.host:
+			t.Errorf("%s, %s, %s: finding %+v", tt.text, tt.host, tt.phase, g.records[0])
+		}
+	}
+}
