@@ -140,12 +140,20 @@ var embedding = []struct {
 	{netip.MustParsePrefix("::/96"), 12},
 }
 
+var teredo = netip.MustParsePrefix("2001::/32")
+
 // embedded returns the IPv4 address inside ip where it has one, else ip.
 func embedded(ip netip.Addr) netip.Addr {
 	if ip.Is4() || ip == netip.IPv6Unspecified() || ip == netip.IPv6Loopback() {
 		return ip
 	}
 	b := ip.As16()
+	if teredo.Contains(ip) { // RFC 4380: the client's address, every bit turned over
+		return netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]})
+	}
+	if b[8]&^3 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe { // ISATAP, RFC 5214
+		return netip.AddrFrom4([4]byte(b[12:16]))
+	}
 	for _, e := range embedding {
 		if e.prefix.Contains(ip) {
 			return netip.AddrFrom4([4]byte(b[e.at : e.at+4]))

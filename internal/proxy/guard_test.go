@@ -72,6 +72,9 @@ func TestAddressGuard(t *testing.T) {
 		{"metadata", "::ffff:169.254.169.254", 80, false, always, "egress.metadata-service"},
 		{"metadata", "64:ff9b::a9fe:a9fe", 80, false, always, "egress.metadata-service"},
 		{"metadata", "2002:a9fe:a9fe::1", 80, false, always, "egress.metadata-service"},
+		{"metadata", "2001:0:53aa:64c::5601:5601", 80, false, always, "egress.metadata-service"}, // Teredo
+		{"metadata", "2001:db8::5efe:a9fe:a9fe", 80, false, always, "egress.metadata-service"},   // ISATAP
+		{"metadata", "2001:db8::200:5efe:a9fe:a9fe", 80, false, always, "egress.metadata-service"},
 		{"metadata", "::169.254.169.254", 80, false, always, "egress.metadata-service"},
 		{"metadata", "fd00:ec2::254", 80, false, always, "egress.metadata-service"},
 		{"link", "fe80::1%eth0", 80, false, always, "egress.metadata-service"},

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"gatehouse/internal/proxy"
 )
@@ -57,20 +58,6 @@ func followState(c net.Conn, s http.ConnState) {
 	}
 }
 
-// listener hands out clients.
-type listener struct {
-	net.Listener
-	p *Proxy
-}
-
-func (l listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &client{Conn: c, p: l.p}, nil
-}
-
 // client is a connection of the function to us, or, decrypted, to its target. It
 // watches what net/http does with it: which request heads come in, and whether
 // net/http refuses one by itself.
@@ -79,12 +66,14 @@ type client struct {
 	p         *Proxy
 	inspected *flow // the decrypted connection's flow; nil on the proxy's own
 
+	closed  atomic.Bool
 	handled atomic.Bool            // a handler has the present request
 	over    atomic.Bool            // what still comes belongs to a request that is done with
-	reason  atomic.Pointer[string] // for the next 403
+	reason  atomic.Pointer[string] // for the next 403 or 503
 
 	mu    sync.Mutex
 	head  headScan
+	timed bool    // the head under way has a deadline
 	plain []*flow // at most maxPlain, last used last
 }
 
@@ -107,15 +96,32 @@ func (c *client) Read(b []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := c.Conn.Read(b)
-	if !c.handled.Load() {
+	if n > 0 && !c.handled.Load() {
 		c.mu.Lock()
 		c.head.scan(b[:n])
+		c.hurry()
 		c.mu.Unlock()
 	}
 	return n, err
 }
 
-var forbidden = []byte("HTTP/1.1 403 Forbidden\r\n")
+// hurry gives a head that has begun HeadTimeout to end. A connection that says
+// nothing may do so for as long as it likes: the sandbox may be frozen.
+func (c *client) hurry() {
+	if c.head.armed == c.timed {
+		return
+	}
+	c.timed = c.head.armed
+	var end time.Time
+	if c.timed {
+		end = time.Now().Add(c.p.headTimeout())
+	}
+	_ = c.SetReadDeadline(end) // the next read says what is wrong with it
+}
+
+// ours are the status lines of refusals that net/http writes, and ours in their
+// place begin with the same.
+var ours = [...]string{"HTTP/1.1 403 Forbidden\r\n", "HTTP/1.1 503 Service Unavailable\r\n"}
 
 // Write sends b. It notices an error that net/http answers before any handler
 // runs, and puts our reason phrase into a refusal, which net/http cannot.
@@ -125,13 +131,19 @@ func (c *client) Write(b []byte) (int, error) {
 		return c.Conn.Write(b)
 	}
 	reason := c.reason.Load()
-	if reason == nil || !bytes.HasPrefix(b, forbidden) {
+	if reason == nil {
 		return c.Conn.Write(b)
 	}
-	c.reason.Store(nil)
-	line := "HTTP/1.1 403 " + *reason + "\r\n"
-	n, err := c.Conn.Write(append([]byte(line), b[len(forbidden):]...))
-	return max(0, min(len(b), n-len(line)+len(forbidden))), err
+	for _, plain := range ours {
+		if !bytes.HasPrefix(b, []byte(plain)) {
+			continue
+		}
+		c.reason.Store(nil)
+		line := "HTTP/1.1 " + *reason + "\r\n"
+		n, err := c.Conn.Write(append([]byte(line), b[len(plain):]...))
+		return max(0, min(len(b), n-len(line)+len(plain))), err
+	}
+	return c.Conn.Write(b)
 }
 
 // malformed records a request that net/http refused, answer being what it says.
@@ -154,7 +166,15 @@ func (c *client) CloseWrite() error { return closeWrite(c.Conn) }
 
 func (c *client) Close() error {
 	c.endFlows()
+	c.left()
 	return c.Conn.Close()
+}
+
+// left gives c's place to another client.
+func (c *client) left() {
+	if c.inspected == nil && c.p != nil && !c.closed.Swap(true) {
+		c.p.clients.Add(-1)
+	}
 }
 
 func (c *client) endFlows() {
@@ -182,6 +202,7 @@ func hijack(w http.ResponseWriter) (*early, error) {
 	}
 	e := &early{Conn: conn}
 	if c, ok := conn.(*client); ok {
+		c.left() // a flow of its own counts from here on
 		e.Conn = c.Conn
 	}
 	e.read = buffered(rw.Reader)
@@ -251,6 +272,6 @@ func (h *handover) Close() error {
 func (h *handover) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
 // reasonPhrase is the status text of a refusal (docs: names that customers see).
-func reasonPhrase(v proxy.Verdict) string {
-	return "Forbidden gatehouse " + v.Rule + " " + v.Incident
+func reasonPhrase(status int, v proxy.Verdict) string {
+	return http.StatusText(status) + " gatehouse " + v.Rule + " " + v.Incident
 }

@@ -52,9 +52,7 @@ func (x *exchange) connect(r *http.Request) (*flow, net.Conn, *http.Response) {
 	x.client.endFlows() // what this connection carried before is over
 	f := x.newFlow(t, "connect")
 	if err := f.admit(); err != nil {
-		f.failed(err.Error())
-		f.close()
-		return nil, nil, answer(r, http.StatusServiceUnavailable, "gatehouse: "+err.Error())
+		return nil, nil, x.busy(r, f, err)
 	}
 	x.f = f
 	upstream, err := f.open(r.Context(), asked)

@@ -36,8 +36,14 @@ import (
 
 // Bounds of everything that a client can make us hold or wait for.
 const (
-	// DefaultMaxFlows keeps two descriptors per flow below Lambda's 1,024.
-	DefaultMaxFlows = 480
+	// DefaultMaxFlows leaves the function half of the 1,024 descriptors that Lambda
+	// lets all processes of a sandbox have: a tunnel takes two.
+	DefaultMaxFlows = 256
+	// maxSpare bounds the client connections beyond MaxFlows that wait for a first or
+	// a next request, and maxAway those that are being turned away: what is beyond both
+	// waits in the kernel, where it costs no descriptor.
+	maxSpare = 64
+	maxAway  = 64
 	// MaxHello bounds what is buffered of a ClientHello, in bytes.
 	MaxHello = 64 << 10
 	// MaxHeader bounds a request's head, in bytes; net/http adds 4 KiB.
@@ -50,9 +56,11 @@ const (
 	// for plain HTTP.
 	maxPlain = 8
 
-	helloTimeout     = 5 * time.Second // from the ClientHello's first byte
-	dialTimeout      = 10 * time.Second
-	handshakeTimeout = 10 * time.Second
+	defaultHeadTimeout = 10 * time.Second // from a request's first byte to the end of its head
+	awayTimeout        = 2 * time.Second  // for a client that is turned away
+	helloTimeout       = 5 * time.Second  // from the ClientHello's first byte
+	dialTimeout        = 10 * time.Second
+	handshakeTimeout   = 10 * time.Second
 )
 
 // Proxy is the egress proxy. Its fields are set before first use and not changed
@@ -81,6 +89,9 @@ type Proxy struct {
 	Off func() bool
 	// MaxFlows bounds the open flows; more are answered 503. 0 is DefaultMaxFlows.
 	MaxFlows int
+	// HeadTimeout bounds a request's head, from its first byte; 0 is 10 s. A client
+	// that says nothing has all the time there is.
+	HeadTimeout time.Duration
 
 	once      sync.Once
 	gate      *goproxy.ProxyHttpServer
@@ -88,7 +99,9 @@ type Proxy struct {
 	inner     *http.Server // serves decrypted connections
 	decrypted *handover
 	recovered atomic.Int64
-	buffers   sync.Pool // of *[copySize]byte
+	clients   atomic.Int64 // open client connections
+	away      atomic.Int64 // clients turned away
+	buffers   sync.Pool    // of *[copySize]byte
 
 	mu     sync.Mutex
 	closed bool
@@ -121,7 +134,7 @@ func (p *Proxy) setUp() {
 // it could not go on.
 func (p *Proxy) Serve(l net.Listener) error {
 	p.setUp()
-	if err := p.server.Serve(listener{l, p}); !errors.Is(err, http.ErrServerClosed) {
+	if err := p.server.Serve(newListener(l, p)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving egress: %w", err)
 	}
 	return nil
@@ -176,6 +189,10 @@ func (p *Proxy) Active() int {
 	return len(p.flows)
 }
 
+// TurnedAway counts the clients that were answered 503 before they had asked for
+// anything, because too many were there already.
+func (p *Proxy) TurnedAway() int { return int(p.away.Load()) }
+
 // Recovered counts the panics that were recovered. Each cost one connection.
 func (p *Proxy) Recovered() int { return int(p.recovered.Load()) }
 
@@ -190,6 +207,13 @@ func (p *Proxy) open() []*flow {
 }
 
 func (p *Proxy) off() bool { return p.Off != nil && p.Off() }
+
+func (p *Proxy) headTimeout() time.Duration {
+	if p.HeadTimeout > 0 {
+		return p.HeadTimeout
+	}
+	return defaultHeadTimeout
+}
 
 func (p *Proxy) maxFlows() int {
 	if p.MaxFlows > 0 {

@@ -161,15 +161,37 @@ func (x *exchange) failure(r *http.Request, err error) *http.Response {
 // refuse answers 403 for v. After a leak the connection ends, too.
 func (x *exchange) refuse(r *http.Request, v proxy.Verdict) *http.Response {
 	x.f.count(func(c *proxy.Counters) { c.Refused++ })
-	phrase := reasonPhrase(v)
-	x.client.reason.Store(&phrase)
-	resp := answer(r, http.StatusForbidden, v.Message())
-	resp.Status = "403 " + phrase
-	resp.Header.Set("X-Gatehouse-Incident", v.Incident)
+	resp := x.turnDown(r, http.StatusForbidden, v)
 	if len(v.Findings) > 0 {
 		resp.Header.Set("Connection", "close")
 	}
 	return resp
+}
+
+// turnDown answers r with v in words, header and reason phrase.
+func (x *exchange) turnDown(r *http.Request, status int, v proxy.Verdict) *http.Response {
+	phrase := strconv.Itoa(status) + " " + reasonPhrase(status, v)
+	x.client.reason.Store(&phrase)
+	resp := answer(r, status, v.Message())
+	resp.Status = phrase
+	resp.Header.Set("X-Gatehouse-Incident", v.Incident)
+	return resp
+}
+
+// busy answers 503 for a flow that was not admitted, and ends it.
+func (x *exchange) busy(r *http.Request, f *flow, err error) *http.Response {
+	v := tooMany(err)
+	f.refused(v)
+	f.close()
+	return x.turnDown(r, http.StatusServiceUnavailable, v)
+}
+
+// tooMany is the verdict on what there is no room for, in any mode.
+func tooMany(err error) proxy.Verdict {
+	return proxy.Verdict{
+		Action: proxy.Refuse, Would: proxy.Refuse, Incident: record.NewID(),
+		Rule: "egress.too-many-connections", Reason: err.Error(),
+	}
 }
 
 // answer is a response of our own to r.

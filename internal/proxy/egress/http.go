@@ -85,7 +85,7 @@ func (x *exchange) enter(r *http.Request) (detect.Kind, *http.Response) {
 		}
 		f, fresh, err := x.plainFlow(t)
 		if err != nil {
-			return 0, answer(r, http.StatusServiceUnavailable, "gatehouse: "+err.Error())
+			return 0, x.busy(r, f, err)
 		}
 		x.f = f
 		if fresh {
@@ -110,9 +110,7 @@ func (x *exchange) plainFlow(t target) (f *flow, fresh bool, err error) {
 	f = x.newFlow(t, "http")
 	f.visible, f.known.Decrypted = true, true
 	if err := f.admit(); err != nil {
-		f.failed(err.Error())
-		f.close()
-		return nil, false, err
+		return f, false, err
 	}
 	f.count(func(n *proxy.Counters) { n.Inspected++ })
 	if len(c.plain) == maxPlain {

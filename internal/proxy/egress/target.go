@@ -27,10 +27,48 @@ func parseTarget(authority string, def int) (target, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return target{host: addr.WithZone("").Unmap().String(), port: port}, nil
 	}
+	if addr, ok := looseIPv4(host); ok {
+		return target{host: addr.String(), port: port}, nil
+	}
 	if !validName(host) {
 		return target{}, errTarget
 	}
 	return target{host: host, port: port}, nil
+}
+
+// looseIPv4 reads what C libraries take for an IPv4 address: one to four numbers,
+// decimal, octal (0…) or hexadecimal (0x…), the last of which fills what is left.
+// Who resolves names by such a library would dial it, so rules must see it.
+// https://pubs.opengroup.org/onlinepubs/9799919799/functions/inet_addr.html
+func looseIPv4(host string) (netip.Addr, bool) {
+	parts := strings.Split(host, ".")
+	if len(parts) > 4 {
+		return netip.Addr{}, false
+	}
+	var sum uint64
+	for i, part := range parts {
+		bits := 8
+		if i == len(parts)-1 {
+			bits = 8 * (5 - len(parts))
+		}
+		n, err := strconv.ParseUint(cNumber(part), 0, bits)
+		if err != nil || strings.Contains(part, "_") {
+			return netip.Addr{}, false
+		}
+		sum = sum<<bits | n
+	}
+	return netip.AddrFrom4([4]byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)}), true
+}
+
+// cNumber writes a number of C's as ParseUint takes it: octal is 0o17 there.
+func cNumber(s string) string {
+	if len(s) > 1 && s[0] == '0' && strings.Trim(s, "01234567") == "" {
+		return "0o" + s[1:]
+	}
+	if strings.HasPrefix(s, "0b") || strings.HasPrefix(s, "0o") {
+		return "" // no number in C
+	}
+	return s
 }
 
 func splitPort(authority string, def int) (string, int, error) {
