@@ -59,13 +59,14 @@ func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 	allowed := func(name string) bool {
 		return p.SecretHost(name, host) || ours && standsIn(name, place)
 	}
+	how := leak.Stream{Allowed: allowed}
 	switch place {
 	case "host", "sni", "header", "trailer":
-		return set.ScannerFold(allowed) // names have no case
+		how.Fold = true // names have no case
 	case "body":
-		return set.ScannerSigned(allowed, l.ours)
+		how.Signed = l.ours
 	}
-	return set.Scanner(allowed)
+	return set.Scanner(how)
 }
 
 // sweep looks through one response of the function. The caller is somebody else:

@@ -48,7 +48,7 @@ func BenchmarkScanner(b *testing.B) {
 		b.Run(fmt.Sprintf("short=%v", short), func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {
-				sc := s.Scanner(nil)
+				sc := s.Scanner(leak.Stream{})
 				for r := bytes.NewReader(text); r.Len() > 0; {
 					var chunk [32 << 10]byte
 					n, _ := io.ReadFull(r, chunk[:])

@@ -2,7 +2,9 @@ package leak
 
 import (
 	"bytes"
+	"encoding/base32"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"slices"
 	"strings"
@@ -14,29 +16,78 @@ type pattern struct {
 	text   []byte
 	secret int      // index into Set.secrets
 	chain  []string // how the secret is encoded, outermost first; nil as it is
+	form   int      // index into forms
+
+	// Which byte of the secret a byte of text belongs to: table, where there is one,
+	// else bias + i×step; see at.
+	bias, step int32
+	table      []int32
 }
 
-// encoder returns the ways in which v is written in one encoding.
-type encoder func(v []byte) [][]byte
+// one is one byte of a secret in the fixed point of pattern.at.
+const one = 1 << 16
 
-// forms are what a secret is expected in; a form that does not differ from one
-// before costs nothing. The inner name of a chain is applied first.
-var forms = [...]struct {
+// at returns where in the secret text[i:] begins, in units of 1/one bytes: in base64
+// it may be in the middle of a byte.
+func (p *pattern) at(i int) int32 {
+	if p.table != nil {
+		return p.table[i]
+	}
+	return p.bias + int32(i)*p.step
+}
+
+// atFraction is at for a place between two bytes of text, in units of 1/one bytes.
+func (p *pattern) atFraction(x int64) int32 {
+	if p.table == nil {
+		return p.bias + int32(x*int64(p.step)>>16)
+	}
+	i := min(int(x>>16), len(p.table)-1)
+	at := p.table[i]
+	if rest := x & (one - 1); rest != 0 && i+1 < len(p.table) {
+		at += int32(int64(p.table[i+1]-at) * rest >> 16)
+	}
+	return at
+}
+
+// encoder returns the ways in which the text of p is written in one encoding.
+type encoder func(p *pattern) []pattern
+
+// form is one way in which a secret is written.
+type form struct {
 	chain  []string
 	encode []encoder // outermost first
-}{
+}
+
+// forms are what a secret is expected in; a form that does not differ from one
+// before costs nothing.
+var forms = [...]form{
 	{nil, nil},
 	{[]string{"url"}, []encoder{urls}},
 	{[]string{"url"}, []encoder{urlAll}},
 	{[]string{"json"}, []encoder{jsons}},
-	{[]string{"json"}, []encoder{jsonsForHTML}},
+	{[]string{"json"}, []encoder{jsonAll}},
 	{[]string{"url", "url"}, []encoder{urls, urls}},
 	{[]string{"url", "json"}, []encoder{urls, jsons}},
 	{[]string{"base64"}, []encoder{base64s}},
 	{[]string{"base64", "json"}, []encoder{base64s, jsons}},
 	{[]string{"url", "base64"}, []encoder{urls, base64s}},
 	{[]string{"hex"}, []encoder{hexes}},
+	{[]string{"base64", "base64"}, []encoder{base64s, base64s}},
+	{[]string{"base64", "base64", "base64"}, []encoder{base64s, base64s, base64s}},
+	{[]string{"base32"}, []encoder{base32s}},
+	{[]string{"ascii85"}, []encoder{base85s}},
+	{[]string{"reversed"}, []encoder{reversed}},
+	{[]string{"base64", "reversed"}, []encoder{base64s, reversed}},
+	{[]string{"reversed", "base64"}, []encoder{reversed, base64s}},
+	{[]string{"rot13"}, []encoder{rot13}},
+	{[]string{"utf-16"}, []encoder{utf16s}},
+	{[]string{"base64", "utf-16"}, []encoder{base64s, utf16s}},
+	{[]string{"base64", "hex"}, []encoder{base64s, hexes}},
+	{[]string{"hex", "base64"}, []encoder{hexes, base64s}},
 }
+
+// maxSecret is how much of a value is looked for, in bytes.
+const maxSecret = 16 << 10
 
 // patternsOf returns every form of every secret that is long enough, without
 // duplicates.
@@ -44,14 +95,17 @@ func patternsOf(secrets []Secret) []pattern {
 	var patterns []pattern
 	seen := make(map[string]bool)
 	for i := range secrets {
-		if len(secrets[i].Value) < minSecret {
+		v := secrets[i].Value
+		if len(v) < minSecret {
 			continue
 		}
-		for _, f := range &forms {
-			for _, text := range apply(f.encode, secrets[i].Value) {
-				if len(text) >= minSecret && !seen[string(text)] {
-					seen[string(text)] = true
-					patterns = append(patterns, pattern{text: text, secret: i, chain: f.chain})
+		raw := pattern{text: v[:min(len(v), maxSecret)], secret: i, step: one}
+		for k := range forms {
+			for _, p := range apply(forms[k].encode, raw) {
+				if len(p.text) >= minSecret && !seen[string(p.text)] {
+					seen[string(p.text)] = true
+					p.chain, p.form = forms[k].chain, k
+					patterns = append(patterns, p)
 				}
 			}
 		}
@@ -59,13 +113,13 @@ func patternsOf(secrets []Secret) []pattern {
 	return patterns
 }
 
-// apply encodes v by the last of encode first.
-func apply(encode []encoder, v []byte) [][]byte {
-	texts := [][]byte{v}
+// apply encodes p by the last of encode first.
+func apply(encode []encoder, p pattern) []pattern {
+	texts := []pattern{p}
 	for _, e := range slices.Backward(encode) {
-		var next [][]byte
-		for _, t := range texts {
-			for _, encoded := range e(t) {
+		var next []pattern
+		for i := range texts {
+			for _, encoded := range e(&texts[i]) {
 				next = appendNew(next, encoded)
 			}
 		}
@@ -74,14 +128,14 @@ func apply(encode []encoder, v []byte) [][]byte {
 	return texts
 }
 
-// appendNew appends text to texts unless it is there already.
-func appendNew(texts [][]byte, text []byte) [][]byte {
-	for _, t := range texts {
-		if bytes.Equal(t, text) {
+// appendNew appends p to texts unless its text is there already.
+func appendNew(texts []pattern, p pattern) []pattern {
+	for i := range texts {
+		if bytes.Equal(texts[i].text, p.text) {
 			return texts
 		}
 	}
-	return append(texts, text)
+	return append(texts, p)
 }
 
 // lowered returns patterns in lower case.
@@ -98,6 +152,66 @@ func lowered(patterns []pattern) []pattern {
 	return out
 }
 
+// packed returns p written as text, of which each byte stands for num/den bytes of
+// p's text from the byte skip on, in units of 1/den bytes.
+func (p *pattern) packed(text []byte, skip, num, den int) pattern {
+	q := pattern{text: text, secret: p.secret}
+	place := func(i int) int32 { return p.atFraction((int64(skip) + int64(i)*int64(num)) * one / int64(den)) }
+	if p.table == nil {
+		q.bias = place(0)
+		q.step = int32(int64(p.step) * int64(num) / int64(den))
+		return q
+	}
+	q.table = make([]int32, len(text)+1)
+	for i := range q.table {
+		q.table[i] = place(i)
+	}
+	return q
+}
+
+// escaped returns p written as text, in which some bytes are escaped: mark begins
+// an escape.
+func (p *pattern) escaped(text []byte, mark byte) pattern {
+	q := pattern{text: text, secret: p.secret, table: make([]int32, 0, len(text)+1)}
+	for i, n := 0, 0; i < len(text); {
+		chars, stands := escape(text[i:], mark)
+		for k := range min(chars, len(text)-i) {
+			q.table = append(q.table, p.atFraction(int64(min(n*chars+k*stands, len(p.text)*chars))*one/int64(chars)))
+		}
+		i += chars
+		n += stands
+	}
+	q.table = append(q.table, p.at(len(p.text)))
+	return q
+}
+
+// escape returns how many bytes of text the escape is that it begins with, and for
+// how many it stands; 1 and 1 where it begins with none.
+func escape(text []byte, mark byte) (chars, stands int) {
+	switch {
+	case text[0] != mark:
+		return 1, 1
+	case mark == '%' && len(text) > 2:
+		return 3, 1
+	case len(text) > 5 && text[1] == 'u':
+		var r rune
+		for _, c := range text[2:6] {
+			r = r<<4 | rune(unhex(c))
+		}
+		return 6, max(1, utf8.RuneLen(r))
+	case len(text) > 1:
+		return 2, 1
+	}
+	return 1, 1
+}
+
+func unhex(c byte) byte {
+	if c >= 'A' {
+		return c&7 + 9
+	}
+	return c & 15
+}
+
 // urlSafe are the characters beside letters and digits that encoders leave as
 // they are: RFC 3986 and Go; Java and browsers' forms; encodeURIComponent;
 // Python's quote; encodeURI.
@@ -106,34 +220,33 @@ var urlSafe = [...]string{"-_.~", "-_.*", "-_.!~*'()", "-_.~/", "-_.!~*'();,/?:@
 // hexDigits are both cases of what percent-encoding writes.
 var hexDigits = [...]string{"0123456789ABCDEF", "0123456789abcdef"}
 
-// urls percent-encodes v as the common encoders do; nothing where v has only
+// urls percent-encodes p as the common encoders do; nothing where it has only
 // letters and digits.
-func urls(v []byte) [][]byte {
-	if !slices.ContainsFunc(v, func(c byte) bool { return !alphanumeric(c) }) {
+func urls(p *pattern) (out []pattern) {
+	if !slices.ContainsFunc(p.text, func(c byte) bool { return !alphanumeric(c) }) {
 		return nil
 	}
-	var out [][]byte
 	for _, digits := range hexDigits {
 		for _, safe := range urlSafe {
-			e := percent(v, digits, safe)
-			out = append(out, e)
-			if bytes.IndexByte(v, ' ') >= 0 {
-				out = append(out, bytes.ReplaceAll(e, []byte("%20"), []byte("+")))
+			e := p.escaped(percent(p.text, digits, safe), '%')
+			out = appendNew(out, e)
+			if bytes.IndexByte(p.text, ' ') >= 0 {
+				plus := bytes.ReplaceAll(e.text, []byte("%20"), []byte("+"))
+				out = appendNew(out, p.escaped(plus, '%'))
 			}
 		}
 	}
 	return out
 }
 
-// urlAll percent-encodes every byte of v.
-func urlAll(v []byte) [][]byte {
-	var out [][]byte
+// urlAll percent-encodes every byte of p.
+func urlAll(p *pattern) (out []pattern) {
 	for _, digits := range hexDigits {
-		e := make([]byte, 0, 3*len(v))
-		for _, c := range v {
+		e := make([]byte, 0, 3*len(p.text))
+		for _, c := range p.text {
 			e = append(e, '%', digits[c>>4], digits[c&15])
 		}
-		out = append(out, e)
+		out = append(out, p.escaped(e, '%'))
 	}
 	return out
 }
@@ -155,18 +268,36 @@ func percent(v []byte, digits, safe string) []byte {
 	return out
 }
 
-// jsons escapes v as the inside of a JSON string: the least that must be, with
-// \/, with <, > and & as \u003c (encoding/json), and in ASCII throughout (Python).
-func jsons(v []byte) [][]byte {
-	return [][]byte{
+// jsons escapes p as the inside of a JSON string: the least that must be, with
+// \/, with <, > and & as \u003c (encoding/json), in ASCII throughout (Python), and
+// as Gson and System.Text.Json do.
+func jsons(p *pattern) (out []pattern) {
+	v := p.text
+	for _, e := range [...][]byte{
 		jsonEscape(v, "", false, false), jsonEscape(v, "", true, false),
 		jsonEscape(v, "<>&", false, false), jsonEscape(v, "", false, true),
+		jsonEscape(v, "<>&='", false, false), dotnet(v),
+	} {
+		if !bytes.Equal(e, v) {
+			out = appendNew(out, p.escaped(e, '\\'))
+		}
 	}
+	return out
 }
 
-// jsonsForHTML escapes v as Gson and System.Text.Json do.
-func jsonsForHTML(v []byte) [][]byte {
-	return [][]byte{jsonEscape(v, "<>&='", false, false), dotnet(v)}
+// jsonAll escapes every byte of p, which is in ASCII.
+func jsonAll(p *pattern) (out []pattern) {
+	for _, digits := range hexDigits {
+		e := make([]byte, 0, 6*len(p.text))
+		for _, c := range p.text {
+			if c >= utf8.RuneSelf {
+				return nil
+			}
+			e = append(e, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+		}
+		out = append(out, p.escaped(e, '\\'))
+	}
+	return out
 }
 
 // dotnet escapes v as .NET does: all that is not ASCII, and what HTML knows and +,
@@ -216,23 +347,107 @@ func appendU16(dst []byte, r rune) []byte {
 	return append(dst, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
 }
 
-// base64s returns what of v's base64 does not depend on its neighbours, for each
-// of the three ways in which v may lie across groups of three bytes, in the
+// base64s returns what of p's base64 does not depend on its neighbours, for each
+// of the three ways in which p may lie across groups of three bytes, in the
 // standard and in the URL alphabet.
-func base64s(v []byte) [][]byte {
-	var out [][]byte
+func base64s(p *pattern) (out []pattern) {
 	for _, enc := range [...]*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for k := range 3 {
-			padded := append(make([]byte, k, k+len(v)), v...)
+			padded := append(make([]byte, k, k+len(p.text)), p.text...)
 			text := enc.AppendEncode(nil, padded)
-			out = append(out, text[(8*k+5)/6:8*len(padded)/6])
+			from := (8*k + 5) / 6
+			out = appendNew(out, p.packed(text[from:8*len(padded)/6], 6*from-8*k, 6, 8))
 		}
 	}
 	return out
 }
 
-// hexes returns v in hex, in both cases.
-func hexes(v []byte) [][]byte {
-	lower := hex.AppendEncode(nil, v)
-	return [][]byte{lower, bytes.ToUpper(lower)}
+// base32s is base64s for base32 and its five ways, in both cases.
+func base32s(p *pattern) (out []pattern) {
+	for _, enc := range [...]*base32.Encoding{base32.StdEncoding, base32.HexEncoding} {
+		for k := range 5 {
+			padded := append(make([]byte, k, k+len(p.text)), p.text...)
+			text := enc.WithPadding(base32.NoPadding).AppendEncode(nil, padded)
+			from := (8*k + 4) / 5
+			text = text[from : 8*len(padded)/5]
+			out = append(out, p.packed(text, 5*from-8*k, 5, 8), p.packed(bytes.ToLower(text), 5*from-8*k, 5, 8))
+		}
+	}
+	return out
+}
+
+// alphabets85 are those of base85: Adobe's and btoa's ascii85, RFC 1924 and Python's b85encode,
+// and ZeroMQ's Z85.
+var alphabets85 = [...]string{
+	"!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstu",
+	"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
+	"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
+}
+
+// base85s is base64s for base85 and its four ways: the groups of four bytes that
+// lie in p as a whole.
+func base85s(p *pattern) (out []pattern) {
+	for _, alphabet := range alphabets85 {
+		for k := range 4 {
+			var text []byte
+			for i := k; i+4 <= len(p.text); i += 4 {
+				text = append85(text, p.text[i:], alphabet)
+			}
+			out = append(out, p.packed(text, 5*k, 4, 5))
+		}
+	}
+	return out
+}
+
+// append85 appends the first four bytes of v. Four zeros, which ascii85 writes as z,
+// are in no secret.
+func append85(dst, v []byte, alphabet string) []byte {
+	n := binary.BigEndian.Uint32(v)
+	var group [5]byte
+	for i := range group {
+		group[4-i] = alphabet[n%85]
+		n /= 85
+	}
+	return append(dst, group[:]...)
+}
+
+// hexes returns p in hex, in both cases.
+func hexes(p *pattern) []pattern {
+	lower := hex.AppendEncode(nil, p.text)
+	return []pattern{p.packed(lower, 0, 1, 2), p.packed(bytes.ToUpper(lower), 0, 1, 2)}
+}
+
+// reversed returns p from its end to its beginning.
+func reversed(p *pattern) []pattern {
+	text := slices.Clone(p.text)
+	slices.Reverse(text)
+	q := pattern{text: text, secret: p.secret, bias: p.at(len(text)), step: -p.step}
+	if p.table != nil {
+		q.table = slices.Clone(p.table)
+		slices.Reverse(q.table)
+	}
+	return []pattern{q}
+}
+
+// rot13 returns p with its letters moved by half of the alphabet.
+func rot13(p *pattern) []pattern {
+	text := slices.Clone(p.text)
+	for i, c := range text {
+		if l := c | 0x20; l >= 'a' && l <= 'z' {
+			text[i] = c - l + 'a' + (l-'a'+13)%26
+		}
+	}
+	return []pattern{p.packed(text, 0, 1, 1)}
+}
+
+// utf16s returns p, which is in ASCII, in what both byte orders of UTF-16 have.
+func utf16s(p *pattern) []pattern {
+	text := make([]byte, 0, 2*len(p.text))
+	for _, c := range p.text {
+		if c >= utf8.RuneSelf {
+			return nil
+		}
+		text = append(text, c, 0)
+	}
+	return []pattern{p.packed(text[:len(text)-1], 0, 1, 2)}
 }

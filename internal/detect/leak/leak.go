@@ -1,6 +1,6 @@
 // Package leak finds the function's own secrets in bytes that leave it, in the
-// encodings in which they are carried: as they are, escaped for URLs and JSON,
-// in hex and in base64. Which environment variables hold secrets is Watch's
+// encodings in which they are carried: as they are, escaped for URLs and JSON, in
+// hex, base32, base64 (up to three times), base85 and UTF-16, reversed and by rot13. Which environment variables hold secrets is Watch's
 // business. What is done about a finding is decided elsewhere; nothing that this
 // package returns holds a secret's value.
 package leak
@@ -57,33 +57,29 @@ func (s *Set) Find(b []byte) *detect.Finding {
 	return s.finding(s.exact, b, m, m.start)
 }
 
-// Scanner returns a scanner for one stream. allowed says which secrets may leave
-// through it, by name; nil lets none.
-func (s *Set) Scanner(allowed func(name string) bool) detect.Scanner {
-	if s == nil {
-		return clear{}
-	}
-	return s.scanner(s.exact, allowed, false)
+// Stream says what a Scanner looks through. The zero value lets no secret by.
+type Stream struct {
+	// Allowed says which secrets may leave through it, by name; nil lets none.
+	Allowed func(name string) bool
+	// Fold finds a secret whose letters changed their case, as they do in host and
+	// server names.
+	Fold bool
+	// Signed says to which hosts a presigned URL may go: the function's credentials
+	// in one are no leak. nil knows none. It is not for names.
+	Signed func(host string) bool
 }
 
-// ScannerSigned is Scanner for text: the function's credentials in a URL that it
-// presigned for a host that ours names are no leak.
-func (s *Set) ScannerSigned(allowed func(name string) bool, ours func(host string) bool) detect.Scanner {
-	if s == nil {
+// Scanner returns a scanner for one stream.
+func (s *Set) Scanner(how Stream) detect.Scanner {
+	switch {
+	case s == nil:
 		return clear{}
+	case how.Fold:
+		return s.scanner(s.folded(), how.Allowed, true)
 	}
-	sc := s.scanner(s.exact, allowed, false)
-	sc.ours = ours
+	sc := s.scanner(s.exact, how.Allowed, false)
+	sc.ours = how.Signed
 	return sc
-}
-
-// ScannerFold is Scanner for places where case does not count: host and server
-// names. It finds a secret whose letters changed their case.
-func (s *Set) ScannerFold(allowed func(name string) bool) detect.Scanner {
-	if s == nil {
-		return clear{}
-	}
-	return s.scanner(s.folded(), allowed, true)
 }
 
 // clear is the scanner of an empty Set.

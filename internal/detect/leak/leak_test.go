@@ -1,12 +1,15 @@
 package leak_test
 
 import (
+	"encoding/ascii85"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +58,21 @@ func TestFindSeesEveryForm(t *testing.T) {
 		{"base64 at 2", base64.StdEncoding.EncodeToString([]byte("xy" + awsKey + "z")), "AWS_SECRET_ACCESS_KEY", "[base64]"},
 		{"base64url", base64.URLEncoding.EncodeToString([]byte("xy" + password + "z")), "DB", "[base64]"},
 		{"base64 in a query", url.QueryEscape(base64.StdEncoding.EncodeToString([]byte("x" + password + "y"))), "DB", ""},
+		{"base64 twice", b64("ab" + b64("x"+awsKey+"y")), "AWS_SECRET_ACCESS_KEY", "[base64 base64]"},
+		{"base64 three times", b64("a" + b64("ab"+b64("x"+awsKey+"y"))), "AWS_SECRET_ACCESS_KEY", "[base64 base64 base64]"},
+		{"base32", base32.StdEncoding.EncodeToString([]byte("abc" + awsKey)), "AWS_SECRET_ACCESS_KEY", "[base32]"},
+		{"base32hex in lower case", strings.ToLower(base32.HexEncoding.EncodeToString([]byte("abcd" + awsKey))), "AWS_SECRET_ACCESS_KEY", "[base32]"},
+		{"ascii85", a85("abc" + awsKey + "d"), "AWS_SECRET_ACCESS_KEY", "[ascii85]"},
+		{"reversed", "<" + backwards(awsKey) + ">", "AWS_SECRET_ACCESS_KEY", "[reversed]"},
+		{"base64, reversed", backwards(b64("x" + password)), "DB", "[reversed base64]"},
+		{"reversed, in base64", b64("x" + backwards(password)), "DB", "[base64 reversed]"},
+		{"rot13", strings.Map(rot13, awsKey), "AWS_SECRET_ACCESS_KEY", "[rot13]"},
+		{"UTF-16", string(utf16le(awsKey)), "AWS_SECRET_ACCESS_KEY", "[utf-16]"},
+		{"UTF-16, the other way round", "\x00" + string(utf16le(awsKey)), "AWS_SECRET_ACCESS_KEY", "[utf-16]"},
+		{"base64 of UTF-16", b64(string(utf16le("x" + awsKey))), "AWS_SECRET_ACCESS_KEY", "[base64 utf-16]"},
+		{"base64 of hex", b64("x" + hex.EncodeToString([]byte(awsKey))), "AWS_SECRET_ACCESS_KEY", "[base64 hex]"},
+		{"hex of base64", hex.EncodeToString([]byte(b64("x" + awsKey))), "AWS_SECRET_ACCESS_KEY", "[hex base64]"},
+		{"every character escaped in JSON", escapeAll(awsKey), "AWS_SECRET_ACCESS_KEY", "[json]"},
 		{"base64 of JSON", base64.StdEncoding.EncodeToString(marshalled), "DB", "[base64 json]"},
 	}
 	s := set()
@@ -75,6 +93,44 @@ func TestFindSeesEveryForm(t *testing.T) {
 			}
 		})
 	}
+}
+
+func b64(v string) string { return base64.StdEncoding.EncodeToString([]byte(v)) }
+
+func a85(v string) string {
+	out := make([]byte, ascii85.MaxEncodedLen(len(v)))
+	return string(out[:ascii85.Encode(out, []byte(v))])
+}
+
+func backwards(v string) string {
+	b := []byte(v)
+	slices.Reverse(b)
+	return string(b)
+}
+
+func rot13(r rune) rune {
+	switch l := r | 0x20; {
+	case l >= 'a' && l <= 'm':
+		return r + 13
+	case l >= 'n' && l <= 'z':
+		return r - 13
+	}
+	return r
+}
+
+func utf16le(v string) (out []byte) {
+	for _, c := range []byte(v) {
+		out = append(out, c, 0)
+	}
+	return out
+}
+
+func escapeAll(v string) string {
+	var b strings.Builder
+	for _, c := range []byte(v) {
+		fmt.Fprintf(&b, `\u%04x`, c)
+	}
+	return b.String()
 }
 
 func TestFindIsQuiet(t *testing.T) {

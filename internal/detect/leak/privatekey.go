@@ -31,11 +31,11 @@ var keyHeads = [...]string{
 func keyPatterns() []pattern {
 	var out []pattern
 	for i, head := range &keyHeads {
-		out = append(out, pattern{text: []byte(head), secret: i})
-		for _, text := range base64s([]byte(head)) {
-			if !bytes.ContainsAny(text, "+/-_") { // the same in both alphabets
-				out = append(out, pattern{text: text, secret: i, chain: []string{"base64"}})
-			}
+		plain := pattern{text: []byte(head), secret: i, step: one}
+		out = append(out, plain)
+		for _, p := range base64s(&plain) { // the same in both alphabets
+			p.chain = []string{"base64"}
+			out = append(out, p)
 		}
 	}
 	return out

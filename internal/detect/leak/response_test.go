@@ -201,7 +201,7 @@ func TestPresignedURLsAreNoLeak(t *testing.T) {
 			if tt.want == "" && got.text != tt.text {
 				t.Errorf("%s, cut by %v: left as %q", tt.name, cuts, got.text)
 			}
-			cleared, f := stream(signing().ScannerSigned(nil, ours), []byte(tt.text), cuts)
+			cleared, f := stream(signing().Scanner(leak.Stream{Signed: ours}), []byte(tt.text), cuts)
 			if (f == nil) != (tt.want == "") || f == nil && string(cleared) != tt.text {
 				t.Errorf("%s, cut by %v: the scanner found %+v and cleared %q", tt.name, cuts, f, cleared)
 			}
@@ -294,8 +294,8 @@ func FuzzScannerSigned(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, after, cuts []byte) {
 		for _, form := range []string{good, bad, token, good[:len(good)-3], awsKey} {
 			text := bytes.Join([][]byte{before, []byte(form), after}, nil)
-			_, want := stream(s.ScannerSigned(nil, ours), text, nil)
-			cleared, got := stream(s.ScannerSigned(nil, ours), text, cuts)
+			_, want := stream(s.Scanner(leak.Stream{Signed: ours}), text, nil)
+			cleared, got := stream(s.Scanner(leak.Stream{Signed: ours}), text, cuts)
 			if (want == nil) != (got == nil) || got == nil && !bytes.Equal(cleared, text) {
 				t.Fatalf("%q cut by %v: %v, in one piece %v", text, cuts, got, want)
 			}

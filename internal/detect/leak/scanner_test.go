@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gatehouse/internal/detect"
+	"gatehouse/internal/detect/leak"
 )
 
 // stream writes text to sc in pieces whose lengths cuts gives in turn, and returns
@@ -37,7 +38,7 @@ func stream(sc detect.Scanner, text, cuts []byte) (cleared []byte, f *detect.Fin
 }
 
 func TestScannerHoldsBackOnlyABeginning(t *testing.T) {
-	sc := set().Scanner(nil)
+	sc := set().Scanner(leak.Stream{})
 	steps := []struct {
 		write   string
 		cleared int
@@ -62,7 +63,7 @@ func TestScannerHoldsBackOnlyABeginning(t *testing.T) {
 }
 
 func TestScannerAllows(t *testing.T) {
-	sc := set().Scanner(func(name string) bool { return name == "AWS_SECRET_ACCESS_KEY" })
+	sc := set().Scanner(leak.Stream{Allowed: func(name string) bool { return name == "AWS_SECRET_ACCESS_KEY" }})
 	if n, f := sc.Write([]byte("k=" + awsKey)); f != nil || n != len(awsKey)+2 {
 		t.Errorf("Write of an allowed secret = %d, %+v", n, f)
 	}
@@ -73,14 +74,14 @@ func TestScannerAllows(t *testing.T) {
 
 func TestScannerFold(t *testing.T) {
 	host := []byte(strings.ToLower(strings.NewReplacer("/", "", "+", "").Replace(awsKey)) + ".evil.test")
-	if _, f := set().ScannerFold(nil).Write(host); f != nil {
+	if _, f := set().Scanner(leak.Stream{Fold: true}).Write(host); f != nil {
 		t.Errorf("a name without the key's marks was found: %+v", f)
 	}
 	host = []byte(strings.ToLower(base64.RawURLEncoding.EncodeToString([]byte(awsKey))) + ".evil.test")
-	if _, f := set().ScannerFold(nil).Write(host); f == nil {
+	if _, f := set().Scanner(leak.Stream{Fold: true}).Write(host); f == nil {
 		t.Error("the key in base64 in lower case was not found")
 	}
-	if _, f := set().Scanner(nil).Write(host); f != nil {
+	if _, f := set().Scanner(leak.Stream{}).Write(host); f != nil {
 		t.Errorf("the plain scanner folds case: %+v", f)
 	}
 }
@@ -101,7 +102,7 @@ func FuzzScanner(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before []byte, which uint8, after, cuts []byte) {
 		text := bytes.Join([][]byte{before, []byte(leakForms[int(which)%len(leakForms)]), after}, nil)
 		want := s.Find(text)
-		cleared, got := stream(s.Scanner(nil), text, cuts)
+		cleared, got := stream(s.Scanner(leak.Stream{}), text, cuts)
 		if (want == nil) != (got == nil) {
 			t.Fatalf("stream of %q cut by %v = %v, one shot %v", text, cuts, got, want)
 		}

@@ -80,9 +80,9 @@ func newGate(t testing.TB, text string, change func(*egress.Proxy)) *gate {
 			Scanner: func(o detect.Outlet) detect.Scanner {
 				switch o.Place {
 				case "host", "sni", "header", "trailer":
-					return secrets.ScannerFold(nil)
+					return secrets.Scanner(leak.Stream{Fold: true})
 				}
-				return secrets.Scanner(nil)
+				return secrets.Scanner(leak.Stream{})
 			},
 		},
 		CA:      func() (*egress.CA, error) { return g.ca, nil },

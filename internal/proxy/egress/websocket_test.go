@@ -47,7 +47,7 @@ func TestFrames(t *testing.T) {
 	for _, test := range tests {
 		for _, step := range []int{1, 7, 1 << 20} {
 			wire := joinFrames(test.frames)
-			s := egress.Frames(set.Scanner(nil))
+			s := egress.Frames(set.Scanner(leak.Stream{}))
 			cleared, found := 0, false
 			for rest := wire; len(rest) > 0 && !found; {
 				n := min(step, len(rest))
@@ -73,7 +73,7 @@ func joinFrames(all [][]byte) []byte {
 // TestFramesBound fills what may wait.
 func TestFramesBound(t *testing.T) {
 	set := leak.New([]leak.Secret{{Name: "AWS_SECRET_ACCESS_KEY", Value: []byte(secret), Fingerprint: "0123456789ab"}})
-	s := egress.Frames(set.Scanner(nil))
+	s := egress.Frames(set.Scanner(leak.Stream{}))
 	sent, cleared := 0, 0
 	write := func(b []byte) bool {
 		n, f := s.Write(b)
@@ -102,7 +102,7 @@ func FuzzFrames(f *testing.F) {
 	set := leak.New([]leak.Secret{{Name: "AWS_SECRET_ACCESS_KEY", Value: []byte(secret), Fingerprint: "0123456789ab"}})
 	f.Fuzz(func(t *testing.T, wire []byte, step int) {
 		step = max(1, step)
-		s := egress.Frames(set.Scanner(nil))
+		s := egress.Frames(set.Scanner(leak.Stream{}))
 		cleared := 0
 		for sent := 0; sent < len(wire); {
 			n := min(step, len(wire)-sent)
