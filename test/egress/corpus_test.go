@@ -1,0 +1,396 @@
+// Package egress_test holds the layer to a corpus of thefts, over real sockets, TLS and
+// processes. Each row first runs without the layer and must bring the whole secret.
+package egress_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gatehouse/internal/emulator"
+	"gatehouse/test/egress/corpus"
+)
+
+const (
+	// enough is how many different bytes of a secret may not arrive, and half of it.
+	enough = 12
+	// maxRun is how long a piece of it may not arrive in one request.
+	maxRun = 8
+)
+
+// misses are the rows that get through, each with its reason: "name: reason". One that
+// does not get through any more has no business there, and fails the test. "pending" is
+// what is going to be stopped, and counts for nothing.
+func misses(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/misses.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		i := strings.LastIndex(line, ": ")
+		if i < 0 {
+			t.Fatalf("no reason: %q", line)
+		}
+		list[line[:i]] = strings.TrimSpace(line[i+2:])
+	}
+	return list
+}
+
+// secrets are what the function has: for each row of its own a token.
+func secrets(rows []corpus.Row) map[string]string {
+	dice := rand.New(rand.NewPCG(7, 11))
+	token := func(prefix string, n int) string {
+		const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+		b := []byte(prefix)
+		for len(b) < n {
+			b = append(b, letters[dice.IntN(len(letters))])
+		}
+		return string(b)
+	}
+	env := map[string]string{
+		"DATABASE_URL": "postgres://orders:" + token("", 24) + "@db.internal.example:5432/orders",
+		"SIGNING_KEY":  "-----BEGIN PRIVATE KEY-----\n" + token("MIGHAgEAMBMGByqGSM49AgEG", 64) + "\n" + token("", 64) + "\n-----END PRIVATE KEY-----\n",
+		"SERVICE_JWT":  "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + token("eyJzdWIi", 48) + "." + token("", 43),
+	}
+	for i, r := range rows {
+		if r.Secret == "" {
+			env[r.Variable(i)] = token("tok_", 40)
+		}
+	}
+	return env
+}
+
+// watched is the part of a variable's value that must not leave.
+func watched(name, value string) string {
+	switch name {
+	case "DATABASE_URL":
+		_, rest, _ := strings.Cut(value, "orders:")
+		value, _, _ = strings.Cut(rest, "@")
+	case "SIGNING_KEY":
+		value = strings.ReplaceAll(strings.TrimSuffix(strings.TrimPrefix(value, "-----BEGIN PRIVATE KEY-----\n"), "\n-----END PRIVATE KEY-----\n"), "\n", "")
+	case "AWS_SECRET_ACCESS_KEY":
+		return "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+	case "AWS_SESSION_TOKEN":
+		return "IQoJb3JpZ2luX2VjEXAMPLETOKENEXAMPLETOKENEXAMPLETOKEN"
+	}
+	return value
+}
+
+// programs builds the layer and the thief.
+var programs = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "corpus-")
+	if err != nil {
+		return "", err
+	}
+	for name, pkg := range map[string]string{"real/gatehouse": "../../cmd/extension", "thief": "./thief"} {
+		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), pkg)
+		if strings.HasPrefix(pkg, "../..") {
+			cmd = exec.Command("go", "build", "-C", "../..", "-o", filepath.Join(dir, name), "./cmd/extension")
+		}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
+		}
+	}
+	if err := os.CopyFS(filepath.Join(dir, "layer", "gatehouse"), os.DirFS("../../layer/gatehouse")); err != nil {
+		return "", err
+	}
+	// The extension gets a resolver of the test's own, in a name space of its own.
+	script := "#!/bin/sh\nexec unshare -m sh -c 'mount --bind \"$TEST_RESOLV\" /etc/resolv.conf && exec \"$0\"' " + filepath.Join(dir, "real", "gatehouse") + "\n"
+	if err := os.MkdirAll(filepath.Join(dir, "layer", "extensions"), 0o755); err != nil {
+		return "", err
+	}
+	return dir, os.WriteFile(filepath.Join(dir, "layer", "extensions", "gatehouse"), []byte(script), 0o755)
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := programs(); err == nil {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// sandbox is a started thief.
+type sandbox struct {
+	*emulator.Lambda
+	mu  sync.Mutex
+	log strings.Builder
+}
+
+// start starts the thief with env, without the layer or behind it.
+func start(t *testing.T, s *sink, layer bool, env map[string]string) *sandbox {
+	t.Helper()
+	dir, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	box := new(sandbox)
+	env = maps.Clone(env)
+	env["SINK_TLS"], env["SINK_PLAIN"], env["SINK_RAW"] = s.tls, s.http, s.raw
+	env["PATH"] = os.Getenv("PATH")
+	c := emulator.Config{Command: []string{filepath.Join(dir, "thief")}, Env: env, NoFreeze: true, Timeout: 30 * time.Second, Log: box.add}
+	if layer {
+		c.Layer = filepath.Join(dir, "layer")
+	}
+	if box.Lambda, err = emulator.Start(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	return box
+}
+
+func (b *sandbox) add(l emulator.Line) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	fmt.Fprintf(&b.log, "%s %s\n", l.Source, l.Text)
+}
+
+func (b *sandbox) stop(t *testing.T) {
+	t.Helper()
+	if err := b.Shutdown(context.WithoutCancel(t.Context())); err != nil {
+		t.Error(err)
+	}
+}
+
+// steal runs a row to its end, and returns what the thief said of it.
+func (b *sandbox) steal(t *testing.T, r *corpus.Row, row int) (said string) {
+	t.Helper()
+	if r.When == "init" {
+		return "at init"
+	}
+	parts := 1
+	if r.Over == "invocations" {
+		parts = r.Split
+	}
+	for part := range parts {
+		out, err := b.Invoke(t.Context(), emulator.Input{Event: fmt.Appendf(nil, `{"Row":%d,"Part":%d}`, row, part)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said += string(out.Payload) + out.FunctionError
+	}
+	return said
+}
+
+// received waits until all that row sent is there: where it is to arrive until it has,
+// else as long as the thief may go on.
+func (s *sink) received(r *corpus.Row, row int, secret string, all bool) (texts, names []string) {
+	wait := 30 * time.Millisecond
+	if r.When == "after" {
+		wait = 300 * time.Millisecond
+	}
+	if all {
+		wait = 5 * time.Second
+	}
+	for end := time.Now().Add(wait); ; time.Sleep(5 * time.Millisecond) {
+		texts, names = s.take(row)
+		if bytes, _ := arrived(r, secret, append(slices.Clone(texts), hostNames(r, names)...)); all && whole(r, secret, bytes) || time.Now().After(end) {
+			return texts, names
+		}
+	}
+}
+
+// whole reports whether bytes of secret are all that can be told of it.
+func whole(r *corpus.Row, secret string, bytes int) bool {
+	if corpus.PlacementOf(r.Place).Host || r.Place == "header name" { // what no name can hold is left out
+		return bytes >= len(secret)*3/4
+	}
+	return bytes == len(secret)
+}
+
+// hostNames are names that say something of the secret by themselves.
+func hostNames(r *corpus.Row, names []string) []string {
+	if !corpus.PlacementOf(r.Place).Host {
+		return nil
+	}
+	return names
+}
+
+// TestWithoutLayer runs every row without the layer: the whole secret arrives, so that
+// nothing that keeps it back later can be a connection that never was.
+func TestWithoutLayer(t *testing.T) {
+	s, rows := newSink(t), corpus.Rows()
+	env := secrets(rows)
+	env["HTTPS_PROXY"] = "http://" + s.network(t)
+	env["SSL_CERT_FILE"] = s.caFile
+	env["AT_INIT"] = atInit(rows, 0, len(rows))
+	box := start(t, s, false, env)
+	defer box.stop(t)
+	for i := range rows {
+		r := &rows[i]
+		secret := watched(r.Variable(i), env[r.Variable(i)])
+		said := box.steal(t, r, i)
+		e := corpus.EncodingOf(r.Encoding)
+		if e.ID == "E18" || e.ID == "E19" { // the secret itself never leaves
+			continue
+		}
+		texts, names := s.received(r, i, secret, true)
+		if bytes, _ := arrived(r, secret, append(texts, hostNames(r, names)...)); !whole(r, secret, bytes) {
+			t.Errorf("%s: %d of %d bytes arrived; the thief: %s; the server: %.300q", r, bytes, len(secret), said, texts)
+		}
+	}
+}
+
+func atInit(rows []corpus.Row, from, to int) string {
+	var list []string
+	for i := from; i < to; i++ {
+		if rows[i].When == "init" {
+			list = append(list, strconv.Itoa(i))
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+// group is how many rows share one sandbox: a function has that many secrets.
+const group = 16
+
+// TestBehindLayer runs every row behind the layer: of each secret less than enough and
+// less than half arrives, and no name with it in is asked of a resolver.
+func TestBehindLayer(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Fatal("it takes root to give the extension a resolver of its own")
+	}
+	s, rows := newSink(t), corpus.Rows()
+	env := secrets(rows)
+	env["TEST_RESOLV"] = filepath.Join(t.TempDir(), "resolv.conf")
+	write(t, env["TEST_RESOLV"], "nameserver "+s.resolver(t)+"\noptions timeout:1 attempts:1\n")
+	known := misses(t)
+	blocked, expected := 0, 0
+	for from := 0; from < len(rows); from += group {
+		to := min(from+group, len(rows))
+		box := start(t, s, true, behind(t, s, rows, env, from, to))
+		for i := from; i < to; i++ {
+			r := &rows[i]
+			secret := watched(r.Variable(i), env[r.Variable(i)])
+			said := box.steal(t, r, i)
+			texts, names := s.received(r, i, secret, false)
+			bytes, run := arrived(r, secret, append(texts, hostNames(r, names)...))
+			stopped := bytes < enough && bytes*2 < len(secret) && (run < maxRun || r.Split > 1)
+			if r.Leaves != "" {
+				continue
+			}
+			reason, missed := known[r.Name]
+			if reason != "pending" {
+				expected++
+			}
+			if stopped {
+				blocked++
+			}
+			switch {
+			case missed && stopped:
+				t.Errorf("%s is no miss any more (%s)", r, reason)
+			case !missed && !stopped:
+				t.Errorf("%s: %d of %d bytes arrived, %d in one piece; the thief: %.200s; the server: %.300q %q", r, bytes, len(secret), run, said, texts, names)
+			}
+		}
+		box.stop(t)
+		if t.Failed() && testing.Verbose() {
+			t.Logf("%s", box.log.String())
+		}
+	}
+	for name := range known {
+		if !slices.ContainsFunc(rows, func(r corpus.Row) bool { return r.Name == name }) {
+			t.Errorf("no row is called %q", name)
+		}
+	}
+	t.Logf("%d of %d stopped, of %d rows", blocked, expected, len(rows))
+	if blocked*100 < expected*99 {
+		t.Errorf("%d of %d stopped, want 99 %%", blocked, expected)
+	}
+}
+
+// behind is the environment of a function behind the layer.
+func behind(t *testing.T, s *sink, rows []corpus.Row, all map[string]string, from, to int) map[string]string {
+	t.Helper()
+	dir := t.TempDir()
+	env := map[string]string{
+		"AWS_LAMBDA_EXEC_WRAPPER": "/opt/gatehouse/wrapper", "GATEHOUSE_MODE": "enforce", "GATEHOUSE_RUN_DIR": filepath.Join(dir, "run"),
+		"GATEHOUSE_POLICY": filepath.Join(dir, "policy.yaml"), "GATEHOUSE_UPSTREAM_CA": s.caFile,
+		"TEST_RESOLV": all["TEST_RESOLV"], "AT_INIT": atInit(rows, from, to),
+	}
+	for _, name := range []string{"EGRESS", "RUNTIME_API", "TELEMETRY"} {
+		env["GATEHOUSE_"+name+"_ADDR"] = freeAddr(t)
+	}
+	for _, name := range []string{"DATABASE_URL", "SIGNING_KEY", "SERVICE_JWT"} {
+		env[name] = all[name]
+	}
+	var hosts []string
+	for i := from; i < to; i++ {
+		hosts = append(hosts, fmt.Sprintf("    %s: %s", corpus.Host(i), address(i)))
+		if rows[i].Secret == "" {
+			env[rows[i].Variable(i)] = all[rows[i].Variable(i)]
+		}
+	}
+	text := "version: 1\negress:\n  inspect: {tls: true}\n  hosts:\n" + strings.Join(hosts, "\n") + "\n"
+	write(t, env["GATEHOUSE_POLICY"], text)
+	return env
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// resolver answers no name, and notes each that it is asked for.
+func (s *sink) resolver(t *testing.T) (addr string) {
+	t.Helper()
+	c, err := net.ListenPacket("udp4", "127.77.255.53:53")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	go func() {
+		buf := make([]byte, 1500)
+		for {
+			n, from, err := c.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			if n < 13 {
+				continue
+			}
+			s.lookedUp(questioned(buf[12:n]))
+			answer := append([]byte{}, buf[:n]...)
+			answer[2], answer[3] = 0x81, 0x83 // no such name
+			_, _ = c.WriteTo(answer, from)
+		}
+	}()
+	return "127.77.255.53"
+}
+
+// questioned is the name in a question of DNS.
+func questioned(b []byte) string {
+	var labels []string
+	for len(b) > 0 && b[0] > 0 && int(b[0]) < len(b) {
+		labels = append(labels, string(b[1:1+b[0]]))
+		b = b[1+b[0]:]
+	}
+	return strings.Join(labels, ".")
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return addr
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
