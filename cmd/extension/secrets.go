@@ -18,6 +18,7 @@ type lazySecrets struct {
 
 	once        sync.Once
 	set         *leak.Set
+	ledger      leak.Ledger
 	fingerprint func(value []byte) string
 }
 
@@ -59,11 +60,8 @@ func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 	allowed := func(name string) bool {
 		return p.SecretHost(name, host) || ours && standsIn(name, place)
 	}
-	how := leak.Stream{Allowed: allowed}
-	switch place {
-	case "host", "sni", "header", "trailer":
-		how.Fold = true // names have no case
-	case "body":
+	how := leak.Stream{Allowed: allowed, Host: host, Ledger: &l.ledger}
+	if place == "body" {
 		how.Signed = l.ours
 	}
 	return set.Scanner(how)

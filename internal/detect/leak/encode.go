@@ -13,10 +13,10 @@ import (
 
 // pattern is one form of one secret.
 type pattern struct {
-	text   []byte
-	secret int      // index into Set.secrets
-	chain  []string // how the secret is encoded, outermost first; nil as it is
-	form   int      // index into forms
+	text    []byte
+	secret  int      // index into Set.secrets
+	chain   []string // how the secret is encoded, outermost first; nil as it is
+	spacing int      // of its grams
 
 	// Which byte of the secret a byte of text belongs to: table, where there is one,
 	// else bias + i×step; see at.
@@ -47,6 +47,29 @@ func (p *pattern) atFraction(x int64) int32 {
 		at += int32(int64(p.table[i+1]-at) * rest >> 16)
 	}
 	return at
+}
+
+// covered returns which bytes of the secret text[from:to] holds to the last bit:
+// those from lo on before hi.
+func (p *pattern) covered(from, to int) (lo, hi int) {
+	const slack = one / 64 // of the fixed point
+	a, b := p.at(from), p.at(to)
+	if a > b {
+		a, b = b, a
+	}
+	return max(0, int(a+one-1-slack)>>16), int(b+slack) >> 16
+}
+
+// escapes reports whether p is a secret of which only some bytes are escaped: what
+// is between these is found as it is.
+func (p *pattern) escapes() bool {
+	return len(p.chain) > 0 && (p.chain[0] == "url" || p.chain[0] == "json") && p.table != nil &&
+		len(p.text) < 2*int(p.table[len(p.text)]>>16)
+}
+
+// escapeIn reports whether an escape begins or ends in text[from:to].
+func (p *pattern) escapeIn(from, to int) bool {
+	return bytes.ContainsAny(p.text[max(0, from-2):to], "%\\")
 }
 
 // encoder returns the ways in which the text of p is written in one encoding.
@@ -87,7 +110,7 @@ var forms = [...]form{
 }
 
 // maxSecret is how much of a value is looked for, in bytes.
-const maxSecret = 16 << 10
+const maxSecret = 8 << 10
 
 // patternsOf returns every form of every secret that is long enough, without
 // duplicates.
@@ -104,7 +127,7 @@ func patternsOf(secrets []Secret) []pattern {
 			for _, p := range apply(forms[k].encode, raw) {
 				if len(p.text) >= minSecret && !seen[string(p.text)] {
 					seen[string(p.text)] = true
-					p.chain, p.form = forms[k].chain, k
+					p.chain = forms[k].chain
 					patterns = append(patterns, p)
 				}
 			}

@@ -51,7 +51,7 @@ func newIndex(patterns []pattern) *index {
 		shortest = min(shortest, len(patterns[i].text))
 		ix.longest = max(ix.longest, len(patterns[i].text))
 	}
-	ix.stride = shortest - gram + 1
+	ix.stride = min(shortest-gram+1, 9)
 	n := ix.stride * len(patterns)
 	bitmapBits := max(bits.Len(uint(n))+5, 12) // at most 1 bit in 32 is set
 	ix.shift = 64 - bitmapBits

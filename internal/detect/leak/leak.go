@@ -1,6 +1,8 @@
 // Package leak finds the function's own secrets in bytes that leave it, in the
 // encodings in which they are carried: as they are, escaped for URLs and JSON, in
-// hex, base32, base64 (up to three times), base85 and UTF-16, reversed and by rot13. Which environment variables hold secrets is Watch's
+// hex, base32, base64 (up to three times), base85 and UTF-16, reversed, by rot13,
+// XORed with one byte, or with one added, and with anything but letters and digits
+// between. Parts of a secret count, and are added up. Which environment variables hold secrets is Watch's
 // business. What is done about a finding is decided elsewhere; nothing that this
 // package returns holds a secret's value.
 package leak
@@ -29,57 +31,63 @@ type Secret struct {
 // concurrent use; a nil *Set holds no secret.
 type Set struct {
 	secrets []Secret
-	exact   *index
-	folded  func() *index // of the same patterns in lower case, made when first asked for
-	keys    func() *index // of how a private key begins, made when first asked for
+	engine  func() *engine // of streams; it and what follows is made when first asked for
+	exact   func() *index  // of whole secrets
+	folded  func() *index  // of the same patterns in lower case
+	keys    func() *index  // of how a private key begins
 }
 
-// New makes the Set of secrets. Values shorter than 8 bytes are left out.
+// New makes the Set of secrets. Values shorter than 8 bytes are left out, and of one
+// that is longer than 8 KB, the rest.
 func New(secrets []Secret) *Set {
-	s := &Set{secrets: secrets}
-	patterns := patternsOf(secrets)
-	s.exact = newIndex(patterns)
-	s.folded = sync.OnceValue(func() *index { return newIndex(lowered(patterns)) })
-	s.keys = sync.OnceValue(func() *index { return newIndex(keyPatterns()) })
-	return s
+	patterns := sync.OnceValue(func() []pattern { return patternsOf(secrets) })
+	return &Set{
+		secrets: secrets,
+		engine:  sync.OnceValue(func() *engine { return newEngine(secrets, patterns()) }),
+		exact:   sync.OnceValue(func() *index { return newIndex(patterns()) }),
+		folded:  sync.OnceValue(func() *index { return newIndex(lowered(patterns())) }),
+		keys:    sync.OnceValue(func() *index { return newIndex(keyPatterns()) }),
+	}
 }
 
-// Find returns the first secret in b: of all that stand in it, the one that ends
-// first. It returns nil where there is none.
+// Find returns the first secret in b, or the first part of one that is too much; nil
+// where there is none.
 func (s *Set) Find(b []byte) *detect.Finding {
-	if s == nil {
-		return nil
+	sc := s.Scanner(Stream{})
+	if _, f := sc.Write(b); f != nil {
+		return f
 	}
-	m, ok := s.exact.first(b, nil, nil)
-	if !ok {
-		return nil
-	}
-	return s.finding(s.exact, b, m, m.start)
+	return sc.Close()
 }
 
 // Stream says what a Scanner looks through. The zero value lets no secret by.
 type Stream struct {
 	// Allowed says which secrets may leave through it, by name; nil lets none.
 	Allowed func(name string) bool
-	// Fold finds a secret whose letters changed their case, as they do in host and
-	// server names.
-	Fold bool
 	// Signed says to which hosts a presigned URL may go: the function's credentials
 	// in one are no leak. nil knows none. It is not for names.
 	Signed func(host string) bool
+	// Host is where the stream goes, and Ledger what has gone there before; nil
+	// remembers nothing.
+	Host   string
+	Ledger *Ledger
 }
 
-// Scanner returns a scanner for one stream.
+// Scanner returns a scanner for one stream. It finds the function's secrets, and
+// parts of one that are too much: 12 different bytes, or half of it, together with
+// what has gone to the same host before. Parts shorter than 8 bytes do not count.
 func (s *Set) Scanner(how Stream) detect.Scanner {
-	switch {
-	case s == nil:
+	if s == nil {
 		return clear{}
-	case how.Fold:
-		return s.scanner(s.folded(), how.Allowed, true)
 	}
-	sc := s.scanner(s.exact, how.Allowed, false)
-	sc.ours = how.Signed
-	return sc
+	e := s.engine()
+	st := &stream{set: e, how: how}
+	st.plain.dense, st.squeezed.dense = dense, dense
+	if how.Signed != nil && len(e.credentials.patterns) > 0 {
+		st.signed = s.scanner(e.credentials, how.Allowed)
+		st.signed.ours = how.Signed
+	}
+	return st
 }
 
 // clear is the scanner of an empty Set.

@@ -19,11 +19,11 @@ func (s *Set) Mask(text string) string {
 		return text
 	}
 	b := unsafe.Slice(unsafe.StringData(text), len(text)) // read only: no copy where nothing is found
-	spans := s.spans(s.exact, b)
+	spans := s.spans(s.exact(), b)
 	if len(spans) == 0 {
 		return text
 	}
-	return string(s.masked(s.exact, b, spans))
+	return string(s.masked(s.exact(), b, spans))
 }
 
 // MaskFold is Mask for names, where case does not count: it masks a secret whose
@@ -103,7 +103,11 @@ func (s *Set) masked(ix *index, text []byte, spans []match) []byte {
 }
 
 func (s *Set) mask(ix *index, m match) string {
-	secret := &s.secrets[ix.patterns[m.pattern].secret]
+	return s.secrets[ix.patterns[m.pattern].secret].mask()
+}
+
+// mask stands for s.
+func (secret *Secret) mask() string {
 	return "{{" + secret.Name + ":" + secret.Fingerprint + "}}"
 }
 

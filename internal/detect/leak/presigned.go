@@ -46,7 +46,12 @@ func (s *Set) presigned(ix *index, w []byte, m match, ours func(host string) boo
 // credential returns what must stand in front of m in a presigned URL; "" where m
 // is no credential that one may have.
 func (s *Set) credential(ix *index, m match) string {
-	switch s.secrets[ix.patterns[m.pattern].secret].Name {
+	return credentialField(s.secrets[ix.patterns[m.pattern].secret].Name)
+}
+
+// credentialField is credential for the secret called name.
+func credentialField(name string) string {
+	switch name {
 	case "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN":
 		return "x-amz-security-token="
 	case "AWS_ACCESS_KEY_ID":

@@ -80,7 +80,7 @@ func (r *response) sweep(w []byte, fresh int, last bool) detect.Swept {
 
 // begun returns how long the end of w is that begins a secret or a key.
 func (r *response) begun(w []byte) int {
-	n := max(r.set.exact.partial(w, nil), r.keys.partial(w, nil))
+	n := max(r.set.exact().partial(w, nil), r.keys.partial(w, nil))
 	if n > 0 {
 		return n
 	}
@@ -89,7 +89,7 @@ func (r *response) begun(w []byte) int {
 		if n < minHeld && bytes.IndexByte(end, '\\') < 0 {
 			continue // an escape must not leave in part
 		}
-		if r.set.exact.prefixed(end) || r.keys.prefixed(end) {
+		if r.set.exact().prefixed(end) || r.keys.prefixed(end) {
 			return n
 		}
 	}
@@ -101,7 +101,7 @@ func (r *response) begun(w []byte) int {
 func (r *response) secrets(w []byte, from, settled int, last bool) (waits int) {
 	waits = len(w)
 	var found []match
-	r.set.exact.each(w[from:], func(m match) bool {
+	r.set.exact().each(w[from:], func(m match) bool {
 		m.start, m.end = m.start+from, m.end+from
 		if m.end > settled {
 			found = append(found, m)
@@ -120,7 +120,7 @@ func (r *response) secrets(w []byte, from, settled int, last bool) (waits int) {
 			continue // inside the one before
 		}
 		m.start = max(m.start, end)
-		switch r.set.presigned(r.set.exact, w, m, r.how.Signed, last) {
+		switch r.set.presigned(r.set.exact(), w, m, r.how.Signed, last) {
 		case signed:
 		case undecided:
 			waits = min(waits, m.start)
@@ -134,15 +134,15 @@ func (r *response) secrets(w []byte, from, settled int, last bool) (waits int) {
 
 // secret notes a secret in w.
 func (r *response) secret(w []byte, m match) {
-	p := &r.set.exact.patterns[m.pattern]
+	p := &r.set.exact().patterns[m.pattern]
 	s := &r.set.secrets[p.secret]
 	var f *detect.Finding
 	if r.first(RuleOwnSecret, s.Name) {
-		f = r.set.finding(r.set.exact, w, m, m.start)
+		f = r.set.finding(r.set.exact(), w, m, m.start)
 		f.Matched, f.MatchOffset = withoutRuns(f.Matched), 0
 		f.Signature = "Own secret in the function's response"
 	}
-	m = r.set.exact.widen(w, m)
+	m = r.set.exact().widen(w, m)
 	fill := fillOf(p.chain)
 	for _, part := range parts(w, m.start, m.end, p.chain == nil) {
 		r.hits = append(r.hits, detect.Hit{Finding: f, RuleID: RuleOwnSecret, Start: part.start, End: part.end, Fill: fill})

@@ -1,10 +1,6 @@
 package leak
 
-import (
-	"bytes"
-
-	"gatehouse/internal/detect"
-)
+import "gatehouse/internal/detect"
 
 // scanner is a detect.Scanner. It keeps the end of the stream: held bytes, which
 // begin a pattern and wait for what follows, and before them up to gram-1 bytes
@@ -13,7 +9,6 @@ type scanner struct {
 	set       *Set
 	index     *index
 	permitted func(*pattern) bool
-	fold      bool
 
 	tail    []byte // the end of the stream: cleared bytes, then held ones
 	held    int    // how many bytes of tail wait
@@ -31,8 +26,8 @@ type scanner struct {
 // what stands before it, itself, and what a URL goes on with, in bytes.
 func (s *scanner) maxHistory() int { return lookBehind + s.index.longest + maxURL }
 
-func (s *Set) scanner(ix *index, allowed func(string) bool, fold bool) *scanner {
-	return &scanner{set: s, index: ix, permitted: s.permits(allowed), fold: fold, waits: -1}
+func (s *Set) scanner(ix *index, allowed func(string) bool) *scanner {
+	return &scanner{set: s, index: ix, permitted: s.permits(allowed), waits: -1}
 }
 
 // Write judges p; see detect.Scanner. It copies at most one pattern's length of
@@ -40,9 +35,6 @@ func (s *Set) scanner(ix *index, allowed func(string) bool, fold bool) *scanner 
 func (s *scanner) Write(p []byte) (cleared int, f *detect.Finding) {
 	if s.found != nil {
 		return 0, s.found
-	}
-	if s.fold {
-		p = bytes.ToLower(p)
 	}
 	if s.look(p) {
 		return 0, s.found

@@ -80,7 +80,7 @@ func newGate(t testing.TB, text string, change func(*egress.Proxy)) *gate {
 			Scanner: func(o detect.Outlet) detect.Scanner {
 				switch o.Place {
 				case "host", "sni", "header", "trailer":
-					return secrets.Scanner(leak.Stream{Fold: true})
+					return secrets.Scanner(leak.Stream{})
 				}
 				return secrets.Scanner(leak.Stream{})
 			},

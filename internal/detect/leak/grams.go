@@ -1,0 +1,192 @@
+package leak
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// grams knows at which places of which patterns eight bytes stand. Unlike index it
+// knows those of whole patterns, so that a part of one is found as well; of forms
+// that are longer than the secret, no more of them than a part of least bytes needs.
+type grams struct {
+	patterns []pattern
+	shift    int // of a hash to its place in bitmap
+	bitmap   []uint64
+	heads    []uint32 // hash bucket → 1 + entry; 0 is empty
+	entries  []gramEntry
+}
+
+type gramEntry struct {
+	word            uint64
+	pattern, offset uint16
+	next            uint32 // 1 + entry; 0 is the end
+}
+
+const (
+	// maxGrams bounds what one set of patterns is found by: 16 bytes each.
+	maxGrams = 1 << 17
+	// maxPatterns and maxText are what fits a gramEntry.
+	maxPatterns, maxText = 1 << 16, 1 << 16
+	// maxAlike bounds how many patterns have the same eight bytes.
+	maxAlike = 32
+	// maxStride is that of the probes in a long text: with a gram at each place, a part
+	// of minAlarm bytes has one that is probed.
+	maxStride = minAlarm - gram + 1
+	// longSecret is where grams get fewer, in bytes.
+	longSecret = 256
+)
+
+// growth is what a kind of comparison looks for in eight bytes of text.
+type growth func(word uint64) uint64
+
+// newGrams indexes patterns for probes that are stride apart, by their bytes, or, where
+// there are grown, by what these make of them.
+func newGrams(patterns []pattern, targets []target, stride int, grown ...growth) *grams {
+	g := &grams{patterns: patterns[:min(len(patterns), maxPatterns)]}
+	n := 0
+	for i := range g.patterns {
+		p := &g.patterns[i]
+		p.spacing = spacing(p, &targets[p.secret], stride)
+		n += len(p.text)/p.spacing + 1
+	}
+	g.entries = make([]gramEntry, 0, min(n*max(1, len(grown)), maxGrams))
+	for i := range g.patterns {
+		if p := &g.patterns[i]; len(p.text) >= gram && len(p.text) < maxText {
+			g.addPattern(i, grown)
+		}
+	}
+	g.table()
+	return g
+}
+
+// strideOf is how far apart the probes in a long text may be that patterns are
+// looked for in.
+func strideOf(patterns []pattern) int {
+	stride := maxStride
+	for i := range patterns {
+		stride = max(1, min(stride, len(patterns[i].text)-gram+1))
+	}
+	return stride
+}
+
+// spacing is how far apart the grams of p may be: so that one of them is met in a
+// part of minHeldSecret bytes at every place, and in a part of minAlarm bytes by
+// probes that are stride apart.
+func spacing(p *pattern, t *target, stride int) int {
+	if p.escapes() {
+		return 1
+	}
+	length := max(1, t.length)
+	held := len(p.text)*min(minHeldSecret, length)/length - 2
+	part := len(p.text)*min(minAlarm, length)/length - 2
+	n := max(1, min(held-gram+1, 9))
+	for n > 1 && (gcd(n, stride) > 1 || length < longSecret && n*stride+gram-1 > part) {
+		n--
+	}
+	return n
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// addPattern notes the grams of p that tell something.
+func (g *grams) addPattern(i int, grown []growth) {
+	p := &g.patterns[i]
+	before := len(g.entries)
+	for offset := 0; offset+gram <= len(p.text); offset += p.spacing {
+		word := binary.LittleEndian.Uint64(p.text[offset:])
+		if tells(word) && (!p.escapes() || p.escapeIn(offset, offset+gram)) {
+			g.add(i, offset, word, grown)
+		}
+	}
+	if len(g.entries) == before && !p.escapes() {
+		g.add(i, 0, binary.LittleEndian.Uint64(p.text), grown)
+	}
+}
+
+func (g *grams) add(pattern, offset int, word uint64, grown []growth) {
+	if grown == nil {
+		g.append(pattern, offset, word)
+	}
+	for _, w := range grown {
+		if d := w(word); tells(d & differences) {
+			g.append(pattern, offset, d)
+		}
+	}
+}
+
+func (g *grams) append(pattern, offset int, word uint64) {
+	if len(g.entries) < maxGrams {
+		g.entries = append(g.entries, gramEntry{word: word, pattern: uint16(pattern), offset: uint16(offset)})
+	}
+}
+
+// tells reports whether a word has more than two different bytes.
+func tells(word uint64) bool {
+	a := word & 0xFF
+	x := word ^ a*0x0101010101010101
+	if x == 0 {
+		return false
+	}
+	b := x >> (bits.TrailingZeros64(x) &^ 7) & 0xFF // the first that differs, XORed
+	for ; x != 0; x >>= 8 {
+		if c := x & 0xFF; c != 0 && c != b {
+			return true
+		}
+	}
+	return false
+}
+
+// table makes bitmap and heads.
+func (g *grams) table() {
+	bitmapBits := max(bits.Len(uint(len(g.entries)))-1, 6) // of 64 bits, two or four are set
+	headBits := max(bits.Len(uint(len(g.entries)))-1, 6)
+	g.shift = 64 - bitmapBits
+	g.bitmap = make([]uint64, 1<<bitmapBits)
+	g.heads = make([]uint32, 1<<headBits)
+	for i := range g.entries {
+		e := &g.entries[i]
+		h := hash(e.word)
+		g.bitmap[h>>g.shift] |= twoBits(h)
+		head := &g.heads[h>>(64-headBits)]
+		if g.alike(*head, e.word) < maxAlike {
+			e.next, *head = *head, uint32(i+1)
+		}
+	}
+}
+
+func (g *grams) alike(e uint32, word uint64) (n int) {
+	for ; e != 0; e = g.entries[e-1].next {
+		if g.entries[e-1].word == word {
+			n++
+		}
+	}
+	return n
+}
+
+// first returns 1 + the first entry that may have a word of hash h.
+func (g *grams) first(h uint64) uint32 { return g.heads[h>>(64-bits.Len(uint(len(g.heads)-1)))] }
+
+// may reports whether some pattern may have a word of hash h.
+func (g *grams) may(h uint64) bool {
+	return twoBits(h)&^g.bitmap[h>>g.shift] == 0
+}
+
+// twoBits are those that stand for h in its word of the bitmap.
+func twoBits(h uint64) uint64 { return 1<<(h>>8&63) | 1<<(h>>16&63) }
+
+// Single bytes that all were XORed with the same, or had the same added, are found
+// by what is between each and the next: these seven differences do not change.
+const differences = 1<<56 - 1
+
+func xorWord(w uint64) uint64 { return (w ^ w>>8) & differences }
+
+func addWord(w uint64) uint64 {
+	const high = 0x8080808080808080
+	x, y := w>>8, w
+	return ((x|high)-(y&^high)^(x^^y)&high)&differences | 1<<56
+}
