@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"sync"
 
 	"gatehouse/internal/detect"
@@ -58,7 +59,7 @@ func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 	host, place := o.Host, o.Place
 	ours := l.ours(host)
 	allowed := func(name string) bool {
-		return p.SecretHost(name, host) || ours && standsIn(name, place)
+		return p.SecretHost(name, host) || ours && standsIn(name, place) || !awsCredential(name) && set.Paired(name, host, place)
 	}
 	how := leak.Stream{Allowed: allowed, Host: host, Ledger: &l.ledger}
 	if place == "body" {
@@ -83,6 +84,9 @@ func (l *lazySecrets) ours(host string) bool {
 	_, s3 := policy.S3Bucket(host, "", l.cfg.Region)
 	return s3
 }
+
+// awsCredential reports whether name is one of AWS's, whatever it looks like.
+func awsCredential(name string) bool { return strings.HasPrefix(name, "AWS_") }
 
 // standsIn reports whether a signed request to AWS has the credential called name
 // there: the key id in the Authorization header or a presigned query, the session

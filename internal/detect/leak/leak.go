@@ -25,6 +25,8 @@ type Secret struct {
 	Value []byte
 	// Fingerprint stands for the value in findings and masks.
 	Fingerprint string
+	// Pairs are where it belongs, whatever the policy says.
+	Pairs []Pair
 }
 
 // Set looks for a number of secrets at once. It is immutable and safe for

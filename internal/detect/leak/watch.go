@@ -23,7 +23,7 @@ func Watch(environ []string, forced func(name string) (watch, ignore bool), fing
 	add := func(name, value string) {
 		if len(value) >= minSecret {
 			v := []byte(value)
-			secrets = append(secrets, Secret{Name: name, Value: v, Fingerprint: fingerprint(v)})
+			secrets = append(secrets, Secret{Name: name, Value: v, Fingerprint: fingerprint(v), Pairs: pairsOf(name, value, environ)})
 		}
 	}
 	for _, nv := range environ {
