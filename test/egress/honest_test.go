@@ -20,7 +20,7 @@ const honestRow = 5000
 func honestEnv() map[string]string {
 	return map[string]string{
 		"STRIPE_API_KEY": "sk_live_51Hx9EXAMPLEkeyOfNobody7Yc2Qm9RkV5sXw8Zt", "DD_API_KEY": "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
-		"STOCK_TOKEN": "stk_7Yc2Qm9RkV5sXw8ZtB3nEXAMPLE", "DATABASE_URL": "postgres://orders:Tr0ub4dor-EXAMPLE-9x@db.internal.example:5432/orders",
+		"STOCK_TOKEN": "stk_hJ4pLw0QeV6uGc1TnB3zNOBODYS", "DATABASE_URL": "postgres://orders:Tr0ub4dor-EXAMPLE-9x@db.internal.example:5432/orders",
 		"STAGE": "production", "TABLE_NAME": "orders-production-eu", "LOG_LEVEL": "debug", "API_VERSION": "2026-01-01",
 		"SESSION_ID_HEADER": "X-Session-Token", "WEBHOOK_SECRET": "whsec_9Kd72jLqWm3Zx8Vb5Nt6Rf1Gh0EXAMPLE",
 	}
