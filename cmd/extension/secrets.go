@@ -20,6 +20,7 @@ type lazySecrets struct {
 	once        sync.Once
 	set         *leak.Set
 	ledger      leak.Ledger
+	memory      leak.Memory // of decompressors
 	fingerprint func(value []byte) string
 }
 
@@ -38,9 +39,14 @@ func (l *lazySecrets) get() *leak.Set {
 			})
 		}
 		l.set = leak.New(secrets)
+		l.memory.Limit = decodeMemory
 	})
 	return l.set
 }
+
+// decodeMemory bounds what decompressing takes of all bodies that are under way, in
+// bytes.
+const decodeMemory = 32 << 20
 
 // maskTarget masks where the connection of r goes.
 func (l *lazySecrets) maskTarget(r *record.Record) {
@@ -65,7 +71,10 @@ func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 	if place == "body" {
 		how.Signed = l.ours
 	}
-	return set.Scanner(how)
+	if place != "body" {
+		return set.Scanner(how)
+	}
+	return leak.Decode(o, &l.memory, func() detect.Scanner { return set.Scanner(how) })
 }
 
 // sweep looks through one response of the function. The caller is somebody else:
