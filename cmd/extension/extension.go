@@ -75,7 +75,7 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 	}
 	x := &extension{cfg: cfg, log: log, folder: runFolder(cfg.RunDir)}
 	x.policy = lazyPolicy{cfg: &x.cfg, degrade: x.degradeBy}
-	x.secrets = lazySecrets{cfg: &x.cfg, policy: x.policy.get}
+	x.secrets = lazySecrets{cfg: &x.cfg, policy: x.policy.get, account: x.account, suspect: x.guard.Suspect}
 	x.sandbox.Concurrent, x.sandbox.Identity = cfg.Managed, x.identity
 	x.pipeline = telemetry.Pipeline{
 		Sink:  x.sink(),
@@ -171,6 +171,14 @@ func (x *extension) stamp(r *record.Record) {
 	default:
 		r.Src = r.FunctionName
 	}
+}
+
+// account is the function's own, as Lambda said it; "" before.
+func (x *extension) account() string {
+	if f := x.function.Load(); f != nil {
+		return f.AccountID
+	}
+	return ""
 }
 
 // tellWrapper writes the ready file, and what the wrapper points TLS clients at.

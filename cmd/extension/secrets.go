@@ -17,10 +17,12 @@ type lazySecrets struct {
 	cfg    *config
 	policy func() *policy.Policy
 
-	once        sync.Once
+	once    sync.Once
+	account func() string                        // the function's own; "" while it is not known
+	suspect func(detect.Outlet, *detect.Finding) // takes what is only reported
+
 	set         *leak.Set
 	ledger      leak.Ledger
-	memory      leak.Memory // of decompressors
 	fingerprint func(value []byte) string
 }
 
@@ -39,14 +41,9 @@ func (l *lazySecrets) get() *leak.Set {
 			})
 		}
 		l.set = leak.New(secrets)
-		l.memory.Limit = decodeMemory
 	})
 	return l.set
 }
-
-// decodeMemory bounds what decompressing takes of all bodies that are under way, in
-// bytes.
-const decodeMemory = 32 << 20
 
 // maskTarget masks where the connection of r goes.
 func (l *lazySecrets) maskTarget(r *record.Record) {
@@ -71,10 +68,48 @@ func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 	if place == "body" {
 		how.Signed = l.ours
 	}
-	if place != "body" {
-		return set.Scanner(how)
+	return l.beside(set.Scanner(how), set, o, ours)
+}
+
+// beside has what is no secret of the function's own looked for in the same stream:
+// vendors' tokens, and the keys that requests to AWS are signed with.
+func (l *lazySecrets) beside(own detect.Scanner, set *leak.Set, o detect.Outlet, ours bool) detect.Scanner {
+	weak := func(f *detect.Finding) {
+		if l.suspect != nil {
+			l.suspect(o, f)
+		}
 	}
-	return leak.Decode(o, &l.memory, func() detect.Scanner { return set.Scanner(how) })
+	kind, _, valued := strings.Cut(o.Place, ":")
+	if kind != "url" && kind != "body" && !valued {
+		return own
+	}
+	tokens := &leak.Tokens{Host: o.Host, Known: func(t []byte) bool { return set.Find(t) != nil }, Fingerprint: l.fingerprint, Weak: weak}
+	all := leak.Both(own, tokens)
+	if ours && (o.Place == "url" || o.Place == "body" || o.Place == "header:authorization") {
+		all = leak.Both(all, &leak.Keys{Own: l.ownKey, Weak: weak})
+	}
+	return all
+}
+
+// ownKey reports whether an access key id is the function's own, or of an account that
+// it may sign for; known is whether that is certain.
+func (l *lazySecrets) ownKey(keyID string) (own, known bool) {
+	mine := l.cfg.Env["AWS_ACCESS_KEY_ID"]
+	if keyID == mine {
+		return true, true
+	}
+	account, ok := leak.AccountOf(keyID)
+	if !ok {
+		return false, false // of before 2019, or made up
+	}
+	our := ""
+	if l.account != nil {
+		our = l.account()
+	}
+	if our == "" {
+		our, _ = leak.AccountOf(mine)
+	}
+	return account == our || l.policy().AWSAccount(account), our != ""
 }
 
 // sweep looks through one response of the function. The caller is somebody else:

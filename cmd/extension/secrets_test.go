@@ -65,3 +65,43 @@ func TestPanicWhileReadingSecrets(t *testing.T) {
 		t.Errorf("degraded %+v", x.degraded)
 	}
 }
+
+// A request to AWS that another account's key signed is refused, unless the policy or
+// the account says that it is expected.
+func TestForeignAccessKeys(t *testing.T) {
+	const foreign, unknown = "ASIAY34FZKBOKMUTVV7A", "AKIAIOSFODNN7EXAMPLE" // of 609629065308, and of before 2019
+	signed := func(id string) string {
+		return "AWS4-HMAC-SHA256 Credential=" + id + "/20260101/us-east-1/s3/aws4_request"
+	}
+	for _, tt := range []struct {
+		text, host, place, account, policy, want string
+	}{
+		{signed(foreign), "orders.s3.us-east-1.amazonaws.com", "header:authorization", "123456789012", "", "refused"},
+		{"/k?X-Amz-Credential=" + foreign + "%2F20260101", "orders.s3.us-east-1.amazonaws.com", "url", "123456789012", "", "refused"},
+		{signed(foreign), "sqs.us-east-1.amazonaws.com", "header:authorization", "609629065308", "", ""},
+		{signed(foreign), "sqs.us-east-1.amazonaws.com", "header:authorization", "123456789012", "secrets: {aws_accounts: ['609629065308']}", ""},
+		{signed(foreign), "sqs.us-east-1.amazonaws.com", "header:authorization", "", "", "weak"}, // whose account we are is not known
+		{signed(unknown), "sqs.us-east-1.amazonaws.com", "header:authorization", "123456789012", "", "weak"},
+		{signed("AKIAOWNOWNOWNOWNOWNO"), "sqs.us-east-1.amazonaws.com", "header:authorization", "123456789012", "", ""},
+		{signed(foreign), "minio.internal.example", "header:authorization", "123456789012", "", ""}, // not AWS
+		{foreign, "sqs.us-east-1.amazonaws.com", "body", "123456789012", "", ""},                    // named, not signed with
+	} {
+		p, err := policy.Parse([]byte("version: 1\n" + tt.policy))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		l := lazySecrets{
+			policy: func() *policy.Policy { return p }, account: func() string { return tt.account },
+			suspect: func(_ detect.Outlet, f *detect.Finding) { got = "weak" },
+			cfg:     &config{Region: "us-east-1", Env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIAOWNOWNOWNOWNOWNO"}},
+		}
+		s := l.scanner(detect.Outlet{Host: tt.host, Place: tt.place})
+		if _, f := s.Write([]byte(tt.text)); f != nil || s.Close() != nil {
+			got = "refused"
+		}
+		if got != tt.want {
+			t.Errorf("%s to %s, account %q, %q: %q, want %q", tt.text, tt.host, tt.account, tt.policy, got, tt.want)
+		}
+	}
+}

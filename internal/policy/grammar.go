@@ -140,7 +140,7 @@ func (r *reader) secrets(n *yaml.Node, key string) {
 		{"watch", r.listed(true)},
 		{"ignore", r.listed(false)},
 		{"hosts", r.secretHosts},
-		{"aws_accounts", nil},
+		{"aws_accounts", r.accounts},
 		{"on_leak", choice(r, &r.policy.OnLeak,
 			word[OnLeak]{"monitor", LeakMonitor}, word[OnLeak]{"block", LeakBlock}, word[OnLeak]{"halt", LeakHalt})},
 	})
@@ -152,6 +152,15 @@ func (r *reader) responses(n *yaml.Node, key string) {
 			word[ResponseAction]{"monitor", ResponseMonitor}, word[ResponseAction]{"mask", ResponseMask},
 			word[ResponseAction]{"refuse", ResponseRefuse})},
 	})
+}
+
+func (r *reader) accounts(n *yaml.Node, key string) {
+	for i, item := range r.items(n, key) {
+		at := fmt.Sprintf("%s[%d]", key, i)
+		var account string
+		r.word(&account, "wants the 12 digits of an AWS account", isAccount)(item, at)
+		r.policy.file.accounts = append(r.policy.file.accounts, account)
+	}
 }
 
 const wantsVariable = "wants the name of an environment variable"

@@ -4,6 +4,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -181,6 +182,10 @@ func (p *Policy) SecretHost(name, host string) bool {
 	return matchAny(p.file.secretHosts[name], nameOf(host), p.Region)
 }
 
+// AWSAccount reports whether secrets.aws_accounts names account: requests that its keys
+// signed are expected.
+func (p *Policy) AWSAccount(account string) bool { return slices.Contains(p.file.accounts, account) }
+
 // WatchSecret says whether the environment variable called name is forced to be
 // watched (secrets.watch) or ignored (secrets.ignore); never both.
 func (p *Policy) WatchSecret(name string) (watch, ignore bool) {
@@ -199,6 +204,7 @@ type file struct {
 	refuse        map[string]detect.Form
 	secrets       map[string]bool // name → watch; false ignores it
 	secretHosts   map[string][]hostPattern
+	accounts      []string
 
 	eventDataHosts []hostPattern
 }

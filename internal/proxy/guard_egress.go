@@ -162,6 +162,19 @@ func embedded(ip netip.Addr) netip.Addr {
 	return ip
 }
 
+// Suspect reports something about what leaves through o that is not certain enough to be
+// refused: once for each host and invocation.
+func (g *Guard) Suspect(o detect.Outlet, f *detect.Finding) {
+	defer g.unmarked()
+	r := g.finding(record.Leak, Verdict{Action: Allow, Would: Allow}, f)
+	r.ID, r.Dest, r.Path, r.DLPType = record.NewID(), o.Host, o.Place, "network"
+	r.Object, r.ObjectCategory, r.Fingerprint, r.EncodingChain = f.Object, "credential", f.Fingerprint, f.DecodeChain
+	g.Sandbox.Stamp(r)
+	if g.told.first(f.RuleID + " " + o.Host + " " + f.Object + " " + r.RequestID) {
+		g.Report(r)
+	}
+}
+
 // leak decides about a secret on its way out and reports it.
 func (g *Guard) leak(o *detect.Observation) Verdict {
 	p, f := g.Policy(), o.Finding
