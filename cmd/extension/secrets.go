@@ -23,6 +23,7 @@ type lazySecrets struct {
 
 	set         *leak.Set
 	ledger      leak.Ledger
+	memory      leak.Memory // of decompressors
 	fingerprint func(value []byte) string
 }
 
@@ -41,9 +42,14 @@ func (l *lazySecrets) get() *leak.Set {
 			})
 		}
 		l.set = leak.New(secrets)
+		l.memory.Limit = decodeMemory
 	})
 	return l.set
 }
+
+// decodeMemory bounds what decompressing takes of all bodies that are under way, in
+// bytes.
+const decodeMemory = 32 << 20
 
 // maskTarget masks where the connection of r goes.
 func (l *lazySecrets) maskTarget(r *record.Record) {
@@ -68,7 +74,11 @@ func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 	if place == "body" {
 		how.Signed = l.ours
 	}
-	return l.beside(set.Scanner(how), set, o, ours)
+	scanner := func() detect.Scanner { return l.beside(set.Scanner(how), set, o, ours) }
+	if place != "body" {
+		return scanner()
+	}
+	return leak.Decode(o, &l.memory, scanner)
 }
 
 // beside has what is no secret of the function's own looked for in the same stream:

@@ -1,0 +1,265 @@
+package leak_test
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/detect/leak"
+)
+
+// decoding is a scanner for a body in encoding that looks for set's secrets.
+func decoding(encoding string) detect.Gapped {
+	s := set()
+	return leak.Decode(detect.Outlet{Host: "evil.test", Place: "body", Encoding: encoding}, nil,
+		func() detect.Scanner { return s.Scanner(leak.Stream{}) }).(detect.Gapped)
+}
+
+// noise is text that compresses, and bytes that do not.
+func noise(n int) string {
+	random := rand.New(rand.NewPCG(3, 4))
+	var b strings.Builder
+	for b.Len() < n {
+		fmt.Fprintf(&b, `{"id":%d,"name":"visitor %d"}`, random.Uint64(), random.IntN(1000))
+	}
+	return b.String()
+}
+
+func written(text string, w func(io.Writer) io.WriteCloser) string {
+	var b bytes.Buffer
+	z := w(&b)
+	_, _ = io.WriteString(z, text)
+	_ = z.Close()
+	return b.String()
+}
+
+func gzipped(text string) string {
+	return written(text, func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) })
+}
+
+func zlibbed(text string) string {
+	return written(text, func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) })
+}
+
+func deflated(text string) string {
+	return written(text, func(w io.Writer) io.WriteCloser { z, _ := flate.NewWriter(w, 9); return z })
+}
+
+func brotlied(text string) string {
+	return written(text, func(w io.Writer) io.WriteCloser { return brotli.NewWriter(w) })
+}
+
+func zstded(text string) string {
+	return written(text, func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z })
+}
+
+func zipped(text string, method uint16) string {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, content := range []string{"read me", text} {
+		w, _ := z.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("data/%d", len(content)), Method: method})
+		_, _ = io.WriteString(w, content)
+	}
+	_ = z.Close()
+	return b.String()
+}
+
+func tarred(text string) string {
+	var b bytes.Buffer
+	z := tar.NewWriter(&b)
+	for _, name := range []string{"empty", "data"} {
+		content := text[:len(text)*(len(name)%5)/4]
+		_ = z.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(content))})
+		_, _ = io.WriteString(z, content)
+	}
+	_ = z.Close()
+	return b.String()
+}
+
+var packings = []struct {
+	name, encoding, chain string
+	pack                  func(string) string
+}{
+	{"gzip bare", "", "gzip", gzipped},
+	{"gzip", "gzip", "gzip", gzipped},
+	{"x-gzip", "x-gzip", "gzip", gzipped},
+	{"gzip, two members", "", "gzip", func(s string) string { return gzipped("first") + gzipped(s) }},
+	{"gzip that says it is brotli", "br", "gzip", gzipped},
+	{"zlib bare", "", "zlib", zlibbed},
+	{"deflate as zlib", "deflate", "deflate", zlibbed},
+	{"deflate as it is", "deflate", "deflate", deflated},
+	{"brotli", "br", "br", brotlied},
+	{"zstd", "zstd", "zstd", zstded},
+	{"zstd bare", "", "zstd", zstded},
+	{"zstd, two frames", "", "zstd", func(s string) string { return zstded("first") + zstded(s) }},
+	{"zstd behind a skippable frame", "zstd", "zstd", func(s string) string { return zstded("") + "\x50\x2a\x4d\x18\x03\x00\x00\x00abc" + zstded(s) }},
+	{"zip", "", "zip", func(s string) string { return zipped(s, zip.Deflate) }},
+	{"tar, gzip", "", "gzip", // tar leaves what is in it as it is
+		func(s string) string { return gzipped(tarred(s)) }},
+	{"gzip in tar", "", "tar gzip", func(s string) string { return tarred(gzipped(s)) }},
+	{"gzip in a stored zip", "", "zip gzip", func(s string) string { return zipped(gzipped(s), zip.Store) }},
+	{"two codings", "gzip, br", "br gzip", func(s string) string { return brotlied(gzipped(s)) }},
+	{"zips, one in the other", "", "zip zip zip zip", func(s string) string {
+		for range 4 {
+			s = zipped(s, zip.Deflate)
+		}
+		return s
+	}},
+}
+
+func TestDecodeFindsASecret(t *testing.T) {
+	for _, tt := range packings {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, size := range []int{0, 300, 200_000} { // alone, it may stand in a stream as it is
+				packed := []byte(tt.pack(noise(size) + awsKey + noise(size)))
+				for _, cuts := range [][]byte{nil, {0}, {200, 3, 90}} {
+					cleared, f := stream(decoding(tt.encoding), packed, cuts)
+					if f == nil || f.Object != "AWS_SECRET_ACCESS_KEY" || size > 0 && strings.Join(f.DecodeChain, " ") != tt.chain {
+						t.Fatalf("%d bytes round it, cut by %v: %+v, want the key in %s", size, cuts, f, tt.chain)
+					}
+					if !bytes.HasPrefix(packed, cleared) || len(cleared) == len(packed) {
+						t.Fatalf("%d of %d bytes were cleared", len(cleared), len(packed))
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestDecodePassesTheRest(t *testing.T) {
+	for _, tt := range packings {
+		packed := []byte(tt.pack(noise(100_000)))
+		for _, cuts := range [][]byte{nil, {0}, {255}} {
+			sc := decoding(tt.encoding)
+			cleared, f := stream(sc, packed, cuts)
+			if f != nil || !bytes.Equal(cleared, packed) {
+				t.Errorf("%s cut by %v: %+v, %d of %d bytes cleared", tt.name, cuts, f, len(cleared), len(packed))
+			}
+			if reason, n := sc.Uninspected(); n != 0 && tt.encoding != "br" {
+				t.Errorf("%s: %d bytes were not looked into: %s", tt.name, n, reason)
+			}
+		}
+	}
+}
+
+// What has been flushed by who compresses it leaves at once.
+func TestDecodeHoldsNothingBack(t *testing.T) {
+	for _, tt := range []struct {
+		encoding string
+		open     func(io.Writer) interface {
+			io.Writer
+			Flush() error
+		}
+	}{
+		{"gzip", func(w io.Writer) interface {
+			io.Writer
+			Flush() error
+		} {
+			return gzip.NewWriter(w)
+		}},
+		{"br", func(w io.Writer) interface {
+			io.Writer
+			Flush() error
+		} {
+			return brotli.NewWriter(w)
+		}},
+		{"zstd", func(w io.Writer) interface {
+			io.Writer
+			Flush() error
+		} {
+			z, _ := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+			return z
+		}},
+	} {
+		var b bytes.Buffer
+		w, sc := tt.open(&b), decoding(tt.encoding)
+		for i := range 20 {
+			fmt.Fprintf(w, "message %d, and what is in it\n", i)
+			_ = w.Flush()
+			n, f := sc.Write(b.Bytes())
+			if n != b.Len() || f != nil {
+				t.Errorf("%s: message %d: %d of %d bytes cleared, %+v", tt.encoding, i, n, b.Len(), f)
+			}
+			b.Reset()
+		}
+	}
+}
+
+func TestDecodeCountsWhatItCannotLookInto(t *testing.T) {
+	cut := func(s string) string { return s[:len(s)*2/3] }
+	for _, tt := range []struct{ name, encoding, body, reason string }{
+		{"cut gzip", "gzip", cut(gzipped(noise(5000))), "malformed"},
+		{"broken gzip", "gzip", gzipped("x")[:10] + strings.Repeat("\xff", 100), "malformed"},
+		{"cut brotli", "br", cut(brotlied(noise(5000))), "malformed"},
+		{"cut zstd", "zstd", cut(zstded(noise(5000))), "malformed"},
+		{"no gzip at all", "gzip", noise(100), "malformed"},
+		{"one that nobody knows", "exi", noise(100), "encoding"},
+		{"a bomb", "", gzipped(strings.Repeat("0", 4<<20)), "budget"},
+		{"too much", "gzip", gzipped(noise(maxInflated + 1<<20)), "budget"},
+		{"too deep", "", gzipped(gzipped(gzipped(gzipped(gzipped(gzipped(gzipped("x"))))))), "depth"},
+	} {
+		sc := decoding(tt.encoding)
+		cleared, f := stream(sc, []byte(tt.body), nil)
+		if f != nil || len(cleared) != len(tt.body) {
+			t.Errorf("%s: %+v, %d of %d bytes cleared", tt.name, f, len(cleared), len(tt.body))
+		}
+		if reason, n := sc.Uninspected(); reason != tt.reason || n == 0 {
+			t.Errorf("%s: %d bytes not looked into: %q, want %q", tt.name, n, reason, tt.reason)
+		}
+	}
+}
+
+const maxInflated = 8 << 20
+
+func TestDecodeSharesMemory(t *testing.T) {
+	m := &leak.Memory{Limit: 5 << 20}
+	body := []byte(brotlied(noise(1000)))
+	open := func() detect.Gapped {
+		return leak.Decode(detect.Outlet{Place: "body", Encoding: "br"}, m, func() detect.Scanner { return set().Scanner(leak.Stream{}) }).(detect.Gapped)
+	}
+	first, second := open(), open()
+	first.Write(body)
+	second.Write(body)
+	if reason, _ := first.Uninspected(); reason != "" {
+		t.Errorf("the first was not looked into: %s", reason)
+	}
+	if reason, _ := second.Uninspected(); reason != "memory" {
+		t.Errorf("the second was not looked into because of %q, want memory", reason)
+	}
+	first.Close()
+	second.Close()
+	if m.Used() != 0 {
+		t.Errorf("%d bytes are still taken", m.Used())
+	}
+}
+
+// FuzzDecode holds any bytes, cut in any way, to the same verdict, and to leaving
+// unchanged where there is none.
+func FuzzDecode(f *testing.F) {
+	for _, tt := range packings {
+		f.Add([]byte(tt.pack("x"+awsKey)), tt.encoding, []byte{3})
+		f.Add([]byte(tt.pack(noise(200))), tt.encoding, []byte{0})
+	}
+	f.Fuzz(func(t *testing.T, body []byte, encoding string, cuts []byte) {
+		whole, want := stream(decoding(encoding), body, nil)
+		parts, got := stream(decoding(encoding), body, cuts)
+		if (want == nil) != (got == nil) {
+			t.Fatalf("cut by %v: %+v, in one piece %+v", cuts, got, want)
+		}
+		if want == nil && (!bytes.Equal(whole, body) || !bytes.Equal(parts, body)) {
+			t.Fatalf("%d and %d of %d bytes were cleared", len(whole), len(parts), len(body))
+		}
+	})
+}
