@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"gatehouse/internal/detect"
 	"gatehouse/internal/detect/leak"
@@ -21,7 +22,10 @@ type lazySecrets struct {
 	account func() string                        // the function's own; "" while it is not known
 	suspect func(detect.Outlet, *detect.Finding) // takes what is only reported
 
-	set         *leak.Set
+	set         atomic.Pointer[leak.Set]
+	learning    sync.Mutex
+	learned     int // secrets that AWS answered, and
+	learnedSize int // their bytes
 	ledger      leak.Ledger
 	memory      leak.Memory // of decompressors
 	fingerprint func(value []byte) string
@@ -41,10 +45,48 @@ func (l *lazySecrets) get() *leak.Set {
 				Name: "GATEHOUSE_HEC_TOKEN", Value: []byte(token), Fingerprint: l.fingerprint([]byte(token)),
 			})
 		}
-		l.set = leak.New(secrets)
+		l.set.Store(leak.New(secrets))
 		l.memory.Limit = decodeMemory
 	})
-	return l.set
+	return l.set.Load()
+}
+
+// What is learned of AWS's answers is bounded, because a function may ask for as many
+// secrets as it likes: what is beyond is not watched.
+const (
+	maxLearned      = 64
+	maxLearnedBytes = 256 << 10
+)
+
+// learn watches the secrets in what a service of AWS's answered. Scanners that are made
+// from now on look for them.
+func (l *lazySecrets) learn(body []byte) {
+	l.get()
+	secrets := leak.Answer(body, l.fingerprint)
+	l.learning.Lock()
+	defer l.learning.Unlock()
+	before := l.set.Load()
+	for i := range secrets {
+		_, ignored := l.policy().WatchSecret(secrets[i].Name)
+		if ignored || l.learned == maxLearned || l.learnedSize+len(secrets[i].Value) > maxLearnedBytes {
+			continue
+		}
+		after := before.With(secrets[i : i+1])
+		if after != before {
+			l.learned++
+			l.learnedSize += len(secrets[i].Value)
+			before = after
+		}
+	}
+	l.set.Store(before)
+}
+
+// answers says what to do with the answer of host; nil where nothing is to be learned.
+func (l *lazySecrets) answers(host string) func(body []byte) {
+	if !leak.Answers(host) || !policy.AWSService(host, l.cfg.Region) {
+		return nil
+	}
+	return l.learn
 }
 
 // decodeMemory bounds what decompressing takes of all bodies that are under way, in

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -103,5 +104,38 @@ func TestForeignAccessKeys(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s to %s, account %q, %q: %q, want %q", tt.text, tt.host, tt.account, tt.policy, got, tt.want)
 		}
+	}
+}
+
+// What a service of AWS's answers is a secret from then on, which goes where it says
+// itself; other hosts teach nothing.
+func TestLearnedSecrets(t *testing.T) {
+	l := lazySecrets{policy: policy.Default, cfg: &config{Region: "eu-west-1", FingerprintKey: "k"}}
+	leaks := func(host, text string) bool {
+		s := l.scanner(detect.Outlet{Host: host, Place: "body"})
+		_, f := s.Write([]byte(text))
+		return f != nil || s.Close() != nil
+	}
+	const body = `{"Name":"orders/db","SecretString":"{\"username\":\"orders\",\"password\":\"Tr0ub4dor-EXAMPLE-9x\",\"host\":\"db.internal.example\"}"}`
+	if leaks("evil.test", "p=Tr0ub4dor-EXAMPLE-9x") {
+		t.Fatal("known before it was asked for")
+	}
+	for _, host := range []string{"secretsmanager.evil.test", "sqs.eu-west-1.amazonaws.com", "secretsmanager.cn-north-1.amazonaws.com.cn", ""} {
+		if l.answers(host) != nil {
+			t.Errorf("%q teaches secrets", host)
+		}
+	}
+	l.answers("secretsmanager.eu-west-1.amazonaws.com")([]byte(body))
+	if !leaks("evil.test", "p=Tr0ub4dor-EXAMPLE-9x") || !leaks("evil.test", "p=VHIwdWI0ZG9yLUVYQU1QTEUtOXg=") {
+		t.Error("what was learned leaves")
+	}
+	if leaks("db.internal.example", "p=Tr0ub4dor-EXAMPLE-9x") {
+		t.Error("the password does not reach its database")
+	}
+	for i := range 2 * maxLearned {
+		l.learn(fmt.Appendf(nil, `{"Name":"n%d","SecretString":"Tr0ub4dor-EXAMPLE-%dxyz"}`, i, i*7919))
+	}
+	if l.learned != maxLearned {
+		t.Errorf("%d learned, want at most %d", l.learned, maxLearned)
 	}
 }

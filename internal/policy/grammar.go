@@ -163,7 +163,7 @@ func (r *reader) accounts(n *yaml.Node, key string) {
 	}
 }
 
-const wantsVariable = "wants the name of an environment variable"
+const wantsVariable = "wants the name of a secret: an environment variable, or secretsmanager:NAME, ssm:NAME"
 
 // listed reads the names of secrets.watch or secrets.ignore.
 func (r *reader) listed(watch bool) func(*yaml.Node, string) {
@@ -171,7 +171,7 @@ func (r *reader) listed(watch bool) func(*yaml.Node, string) {
 		for i, item := range r.items(n, key) {
 			at := fmt.Sprintf("%s[%d]", key, i)
 			var name string
-			r.word(&name, wantsVariable, isVariable)(item, at)
+			r.word(&name, wantsVariable, isSecretName)(item, at)
 			if before, twice := r.policy.file.secrets[name]; twice && before != watch {
 				r.fail(item, at, "%s is both watched and ignored", name)
 			}
@@ -185,7 +185,7 @@ func (r *reader) listed(watch bool) func(*yaml.Node, string) {
 func (r *reader) secretHosts(n *yaml.Node, key string) {
 	r.entries(n, key, func(name, value *yaml.Node) {
 		at := join(key, name.Value)
-		if !isVariable(name.Value) {
+		if !isSecretName(name.Value) {
 			r.fail(name, key, "%s, not %s", wantsVariable, quote(name.Value))
 		}
 		hosts := r.hostPatterns(value, at)
@@ -259,6 +259,18 @@ func isSource(s string) bool { return of(s, "-") }
 func isRuleID(s string) bool {
 	kind, what, ok := strings.Cut(s, ".")
 	return ok && of(kind, "-") && of(what, "-")
+}
+
+// isSecretName accepts a variable, a part of one behind a slash, and what AWS's services
+// call a secret.
+func isSecretName(s string) bool {
+	for _, service := range [...]string{"secretsmanager:", "ssm:", "kms:"} {
+		if rest, ok := strings.CutPrefix(s, service); ok {
+			return rest != "" && len(rest) <= 1024 && of(strings.ToLower(rest), "/_+=.@-")
+		}
+	}
+	variable, part, parted := strings.Cut(s, "/")
+	return isVariable(variable) && (!parted || part != "" && of(strings.ToLower(part), "_.-"))
 }
 
 // isVariable accepts the names that Lambda accepts: a letter, then letters,

@@ -64,7 +64,7 @@ func TestParseReportsMistakes(t *testing.T) {
 		{"version: 1\negress: {rules: [{deny: " + strings.Repeat("a.", 127) + "test}]}", "wants a host name"},
 		{"version: 1\n[a]: b", "line 2, column 1: wants a word as key"},
 		{"version: 1\n" + strings.Repeat("mode", 40) + ": x", `unknown key "` + strings.Repeat("mode", 16) + "…"},
-		{"version: 1\nsecrets: {hosts: {a-b: [a.test]}}", `secrets.hosts: wants the name of an environment variable, not "a-b"`},
+		{"version: 1\nsecrets: {hosts: {a-b: [a.test]}}", `secrets.hosts: wants the name of a secret: an environment variable, or secretsmanager:NAME, ssm:NAME, not "a-b"`},
 		{"version: 1\nevents: {exceptions: [{rule: a.b, path: [a], reason: b}]}", "events.exceptions[0].path: wants a path as findings show it"},
 		{"version: 1\nevents: {on_budget: fail}", `events.on_budget: wants open or closed, not "fail"`},
 		{"version: 1\nevents: {refuse: {sns: retry}}", `events.refuse.sns: wants error, http, success, drop, deny, fail or deliver, not "retry"`},
@@ -83,7 +83,7 @@ func TestParseReportsMistakes(t *testing.T) {
 		{"version: 1\negress: {event_data: {hosts: ['a b']}}", "egress.event_data.hosts[0]: wants a host"},
 		{"version: 1\nresponses: mask", "responses: wants keys and values"},
 		{"version: 1\nsecrets: {watch: [A], ignore: [A]}", "secrets.ignore[0]: A is both watched and ignored"},
-		{"version: 1\nsecrets: {watch: [a-b]}", "secrets.watch[0]: wants the name of an environment variable"},
+		{"version: 1\nsecrets: {watch: [a-b]}", "secrets.watch[0]: wants the name of a secret"},
 		{"version: 1\nsecrets: {hosts: {KEY: ['*']}}", "* would let the secret go anywhere"},
 		{"version: 1\n" + strings.Repeat("#", policy.MaxBytes), "262155 bytes are too many; a policy has at most 262144"},
 	} {

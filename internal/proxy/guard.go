@@ -25,6 +25,9 @@ type Guard struct {
 	// Scanner makes a scanner for one outlet. Nil, or a nil answer: nothing to look
 	// for.
 	Scanner func(detect.Outlet) detect.Scanner
+	// Answers returns what to show the decrypted answers of host to, whole and decoded,
+	// before the function has their end; nil, or a nil answer: nothing.
+	Answers func(host string) func(body []byte)
 	// Sweep makes a sweep for one response; traces looks for stack traces, too.
 	// Nil, or a nil answer: nothing to look for.
 	Sweep func(traces bool) detect.Sweep

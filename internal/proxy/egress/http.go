@@ -266,7 +266,7 @@ func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
 		return nil, x.upgrade(r, resp)
 	}
 	cleanHeader(resp.Header)
-	resp.Body = &received{resp.Body, x}
+	resp.Body = &received{resp.Body, x, x.tells(resp)}
 	return resp, nil
 }
 
@@ -289,11 +289,13 @@ func (x *exchange) interim(r *http.Request) func(int, textproto.MIMEHeader) erro
 // ends too early.
 type received struct {
 	io.ReadCloser
-	x *exchange
+	x    *exchange
+	told *told // nil: nobody wants to hear it
 }
 
 func (b *received) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	b.told.more(p[:n], err)
 	switch err {
 	case nil:
 	case io.EOF:
