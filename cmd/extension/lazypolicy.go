@@ -40,6 +40,9 @@ func (l *lazyPolicy) get() *policy.Policy {
 			l.degrade("policy", err)
 			p = policy.Default()
 		}
+		for _, unknown := range p.UnknownRules(attack.RuleIDs()) {
+			l.degrade("policy", errors.New(unknown))
+		}
 		overridden := *p
 		overridden.Region = l.cfg.Region
 		if l.cfg.Mode != "" {

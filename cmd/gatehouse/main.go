@@ -1,6 +1,6 @@
 // Command gatehouse is what a developer has of Gatehouse on a laptop: a local
 // Lambda to try functions in, a console that takes what Splunk would take, a
-// demonstration of both, and a scan of events that lie in files.
+// demonstration of both, a scan of events that lie in files, and the way to a policy.
 package main
 
 import (
@@ -43,6 +43,6 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	c.AddCommand(newDemoCommand(), newLocalCommand(), newConsoleCommand(), newScanCommand())
+	c.AddCommand(newDemoCommand(), newLocalCommand(), newConsoleCommand(), newScanCommand(), newPolicyCommand())
 	return c
 }

@@ -29,7 +29,7 @@ var program = sync.OnceValues(func() (string, error) {
 	return bin, nil
 })
 
-// scanned is what a run of gatehouse scan came to.
+// scanned is what a run of gatehouse came to.
 type scanned struct {
 	stdout, stderr string
 	exit           int
@@ -37,12 +37,23 @@ type scanned struct {
 
 func scanWith(t *testing.T, stdin string, args ...string) scanned {
 	t.Helper()
+	return runWith(t, stdin, append([]string{"scan"}, args...)...)
+}
+
+func runPolicy(t *testing.T, args ...string) scanned {
+	t.Helper()
+	return runWith(t, "", append([]string{"policy"}, args...)...)
+}
+
+// runWith runs gatehouse with args.
+func runWith(t *testing.T, stdin string, args ...string) scanned {
+	t.Helper()
 	bin, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	c := exec.CommandContext(t.Context(), bin, append([]string{"scan"}, args...)...)
+	c := exec.CommandContext(t.Context(), bin, args...)
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), &stdout, &stderr
 	err = c.Run()
 	var exit *exec.ExitError

@@ -132,7 +132,8 @@ type reader struct {
 	policy  *Policy
 	sources []detect.Source
 	errs    []*Error
-	more    int // mistakes beyond maxErrors
+	more    int                              // mistakes beyond maxErrors
+	keys    func(key string, names []string) // is told which keys there are where; nil: nobody
 }
 
 func (r *reader) fail(n *yaml.Node, key, format string, args ...any) {
@@ -165,6 +166,13 @@ type field struct {
 // mapping reads n, whose own key is key, as a mapping of fields. It returns the
 // names that were given.
 func (r *reader) mapping(n *yaml.Node, key string, fields []field) (given []string) {
+	if r.keys != nil {
+		names := make([]string, len(fields))
+		for i, f := range fields {
+			names[i] = f.name
+		}
+		r.keys(key, names)
+	}
 	r.entries(n, key, func(name, value *yaml.Node) {
 		given = append(given, name.Value)
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name.Value })

@@ -1,0 +1,160 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/detect"
+	"gatehouse/internal/policy"
+	"gatehouse/internal/record"
+)
+
+// seen is a connection as a record has it: "dest:port phase GET https://…".
+func seen(words string) *record.Record {
+	fields := strings.Fields(words)
+	host, port, _ := strings.Cut(fields[0], ":")
+	r := &record.Record{
+		Kind: record.Connection, Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), FunctionName: "orders", FunctionVersion: "41", Region: "eu-west-1",
+		Dest: host, DestPort: map[string]int{"443": 443, "5432": 5432, "8443": 8443}[port], Phase: fields[1], WouldAction: "allowed", Decrypted: new(bool),
+	}
+	for i := 2; i+1 < len(fields); i += 2 {
+		*r.Decrypted = true
+		r.Requests = append(r.Requests, record.Hop{Method: fields[i], URL: fields[i+1]})
+	}
+	return r
+}
+
+func TestLearn(t *testing.T) {
+	connections := []string{
+		"api.example:443 invoke GET https://api.example/v1/rates POST https://api.example/v1/orders",
+		"api.example:443 init GET https://api.example/v1/rates",
+		"api.example:443 after_response GET https://api.example/",
+		"db.internal.example:5432 invoke",
+		"sqs.eu-west-1.amazonaws.com:443 invoke", "kms.eu-west-1.amazonaws.com:443 init",
+		"orders.s3.eu-west-1.amazonaws.com:443 invoke PUT https://orders.s3.eu-west-1.amazonaws.com/a/b/c",
+		"s3.eu-west-1.amazonaws.com:443 invoke GET https://s3.eu-west-1.amazonaws.com/logs/2026",
+		"api.github.com:443 invoke GET https://api.github.com/repos/Acme/shop/contents",
+		"odd.example:443 invoke GET https://odd.example/%2e%2e/x",
+		"a.b.cdn.example:443 invoke", "b.b.cdn.example:443 invoke", "c.b.cdn.example:443 invoke",
+	}
+	var l policy.Learned
+	for _, c := range connections {
+		l.Add(seen(c))
+	}
+	refused := seen("evil.test:443 invoke")
+	refused.WouldAction = "blocked"
+	l.Add(refused)
+	l.Add(seen("webhook.site:443 invoke"))
+	l.Add(&record.Record{Kind: record.Leak, Object: "STOCK_TOKEN", Dest: "stock.example", DLPType: "network", SignatureID: "leak.own-secret", Phase: "invoke"})
+	l.Add(&record.Record{Kind: record.Leak, Object: "STOCK_TOKEN", Dest: "early.example", DLPType: "network", SignatureID: "leak.own-secret", Phase: "init"})
+	l.Fold(3)
+
+	text := l.Write(true, false)
+	p, err := policy.Parse([]byte(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	p.Region = "eu-west-1"
+	if p.Mode != policy.Enforce || !p.InspectTLS || p.SecretHost("STOCK_TOKEN", "stock.example") {
+		t.Errorf("mode %v, inspects %v, STOCK_TOKEN may go %v", p.Mode, p.InspectTLS, p.SecretHost("STOCK_TOKEN", "stock.example"))
+	}
+	for _, c := range connections { // what was learned is allowed
+		replayed(t, p, seen(c), true)
+	}
+	for _, c := range []string{
+		"evil.test:443 invoke", "webhook.site:443 invoke", "api.example:8443 invoke", "db.internal.example:5432 init", "theirs.s3.eu-west-1.amazonaws.com:443 invoke",
+		"api.example:443 invoke DELETE https://api.example/v1/orders", "api.example:443 invoke GET https://api.example/admin/x",
+		"api.github.com:443 invoke GET https://api.github.com/repos/evil/shop/contents", "cdn.example:443 invoke",
+		"s3.eu-west-1.amazonaws.com:443 invoke GET https://s3.eu-west-1.amazonaws.com/theirs/x",
+	} {
+		replayed(t, p, seen(c), false)
+	}
+	if again := l.Write(true, false); again != text {
+		t.Error("two times the same records, two policies")
+	}
+	if p, err := policy.Parse([]byte(l.Write(false, true))); err != nil || p.Mode != policy.Monitor || !p.SecretHost("STOCK_TOKEN", "stock.example") || p.SecretHost("STOCK_TOKEN", "early.example") {
+		t.Errorf("with pairs: %v", err)
+	}
+	skipped := strings.Join(l.Skipped(), "\n")
+	for _, want := range []string{"evil.test", "webhook.site", "early.example"} {
+		if !strings.Contains(skipped, want) {
+			t.Errorf("%s is not among what was left out:\n%s", want, skipped)
+		}
+	}
+}
+
+// replayed holds a connection to p as egress does: at its beginning, and each request.
+func replayed(t *testing.T, p *policy.Policy, r *record.Record, want bool) {
+	t.Helper()
+	to := detect.Target{Host: r.Dest, Port: r.DestPort, Decrypted: *r.Decrypted}
+	d := p.Host(to, r.Phase, "")
+	allowed := d.Allow || d.Undecided && to.Decrypted
+	for _, q := range r.Requests {
+		to.Method, to.Path = q.Method, strings.TrimPrefix(q.URL, "https://"+r.Dest)
+		allowed = allowed && p.Host(to, r.Phase, "").Allow
+	}
+	if allowed != want {
+		t.Errorf("%s:%d %s %v: allowed %v", r.Dest, r.DestPort, r.Phase, r.Requests, allowed)
+	}
+}
+
+func TestDiff(t *testing.T) {
+	parse := func(text string) *policy.Policy {
+		p, err := policy.Parse([]byte("version: 1\n" + text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	const base = "mode: enforce\negress: {default: deny, rules: [{allow: a.test, ports: [443, 8443]}, {deny: evil.test}]}\nsecrets: {hosts: {A: a.test}, watch: B}\n"
+	for _, tt := range []struct {
+		name, now string
+		want      string // "+" for each wider change and "-" for each other, with a word of it
+	}{
+		{"the same", base, ""},
+		{"in other words", "mode: enforce\negress:\n  default: deny\n  rules:\n  - deny: evil.test\n  - {allow: A.TEST., ports: [8443, 443]}\nsecrets: {hosts: {A: [a.test]}, watch: [B]}\n", ""},
+		{"a new host", strings.Replace(base, "rules: [", "rules: [{allow: b.test}, ", 1), "+new host since the last deploy: b.test"},
+		{"a port more", strings.Replace(base, "[443, 8443]", "[443, 8443, 22]", 1), "+a.test: ports"},
+		{"a host less", strings.Replace(base, "{allow: a.test, ports: [443, 8443]}, ", "", 1), "-host no longer allowed: a.test"},
+		{"a deny less", strings.Replace(base, ", {deny: evil.test}", "", 1), "+no longer denied as it was: evil.test"},
+		{"allow by default", strings.Replace(base, "default: deny", "default: allow", 1), "+egress.default"},
+		{"monitor", strings.Replace(base, "enforce", "monitor", 1), "+mode: monitor, was enforce"},
+		{"a pair more", strings.Replace(base, "{A: a.test}", "{A: [a.test, b.test]}", 1), "+A may go to b.test"},
+		{"a secret ignored", strings.Replace(base, "watch: B", "ignore: B", 1), "+secret B: ignored"},
+		{"an exception", base + "events: {exceptions: [{rule: sqli.tautology, path: q, reason: a, until: 2026-12-31}]}\n", "+exception sqli.tautology@q until 2027-01-01"},
+		{"stricter", base + "responses: {action: refuse}\n", "-responses.action: refuse"},
+		{"a tenant", strings.Replace(base, "rules: [", "rules: [{allow: 'github:acme'}, ", 1), "+new host since the last deploy: github:acme"},
+	} {
+		var got []string
+		for _, c := range policy.Diff(parse(base), parse(tt.now)) {
+			got = append(got, map[bool]string{true: "+", false: "-"}[c.Wider]+c.What)
+		}
+		if text := strings.Join(got, "\n"); !strings.HasPrefix(text, tt.want) || (text == "") != (tt.want == "") || len(got) > 1 {
+			t.Errorf("%s: %q, want %q", tt.name, text, tt.want)
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	for _, tt := range []struct{ text, want string }{
+		{"egress: {default: deny, rules: [{allow: a.test}]}", ""},
+		{"egress: {rules: [{allow: a.test}]}", "the allow rules refuse nothing"},
+		{"egress: {default: deny, rules: [{allow: a.b.test}, {deny: '*.test'}]}", "never holds"},
+		{"egress: {default: deny, rules: [{allow: a.test, paths: /v1/*}]}", "TLS is not inspected"},
+		{"egress: {default: deny, inspect: {tls: true}, rules: [{allow: a.test, paths: /v1/*}]}", ""},
+		{"egress: {default: deny, rules: [{allow: 'github:acme'}]}", "TLS is not inspected"},
+		{"events: {exceptions: [{rule: sqli.tautology, path: q, reason: a, until: 2026-01-01}]}", "has expired"},
+		{"events: {exceptions: [{rule: sqli.tautologie, path: q, reason: a}]}", "the nearest is sqli.tautology"},
+	} {
+		p, err := policy.Parse([]byte("version: 1\n" + tt.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(p.Warnings(now, []string{"sqli.tautology", "xss.script"}), "\n")
+		if !strings.Contains(got, tt.want) || (got == "") != (tt.want == "") {
+			t.Errorf("%s: %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}
