@@ -52,6 +52,9 @@ type Invocation struct {
 // Counters count an invocation's egress connections.
 type Counters struct {
 	Connections, Inspected, Tunnelled, Refused int
+	// Released is how often bytes left that had been held back, because a message
+	// ended or nothing followed.
+	Released int
 }
 
 // Sandbox is what is known of the execution environment right now. The relay

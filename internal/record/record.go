@@ -128,6 +128,7 @@ type Record struct {
 	Connections int      `json:"connections,omitempty" kinds:"invocation" doc:"egress connections of this invocation"`
 	Inspected   int      `json:"connections_inspected,omitempty" kinds:"invocation" doc:"of these seen decrypted"`
 	Tunnelled   int      `json:"connections_tunnelled,omitempty" kinds:"invocation" doc:"of these passed through unseen"`
+	Released    int      `json:"released,omitempty" kinds:"invocation,connection" doc:"how often bytes that began like a secret left after all, because a message ended or nothing followed for 100 ms"`
 	Around      int      `json:"around,omitempty" kinds:"invocation" doc:"connections that went around the proxy"`
 	Receipt     *Receipt `json:"receipt,omitempty" kinds:"invocation" doc:"what was inspected of the event, and what was not"`
 

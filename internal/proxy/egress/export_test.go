@@ -2,6 +2,7 @@ package egress
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 
 	"gatehouse/internal/detect"
@@ -27,3 +28,12 @@ func (a *CA) Certificate(name string) (*tls.Certificate, int, error) {
 
 // Frames is a scanner of WebSocket frames round inner.
 func Frames(inner detect.Scanner) detect.Scanner { return &frames{inner: inner} }
+
+// Calls is a scanner of gRPC messages round inner.
+func Calls(inner detect.Scanner) detect.Scanner { return &calls{Scanner: inner} }
+
+// Guarded is a body that leaves through p as far as s clears it.
+func Guarded(p *Proxy, src io.ReadCloser, s detect.Scanner) io.ReadCloser {
+	f := p.newFlow(target{host: "api.test", port: 443}, "connect", false)
+	return &guarded{src: src, s: s, x: &exchange{p: p, f: f}}
+}

@@ -28,7 +28,8 @@ type flow struct {
 	quiet bool
 	done  chan struct{} // closed by close
 
-	in, out atomic.Int64 // bytes received and sent, since the last report
+	in, out  atomic.Int64 // bytes received and sent, since the last report
+	released atomic.Int64 // how often what was held back left, since the last report
 
 	mu        sync.Mutex
 	known     detect.Target // what is known of the target so far
@@ -227,6 +228,7 @@ func (f *flow) reportLocked() {
 	k, visible := f.known, f.visible
 	r.DestIP, r.SNI, r.TLSVersion, r.ALPN, r.Decrypted = k.IP, k.SNI, k.TLSVersion, k.ALPN, &visible
 	r.BytesIn, r.BytesOut = f.in.Swap(0), f.out.Swap(0)
+	r.Released = int(f.released.Swap(0))
 	r.DurationMS = float64(f.p.now().Sub(f.began).Microseconds()) / 1000
 	f.p.Guard.Report(r)
 }

@@ -67,7 +67,7 @@ func (x *exchange) admit(r *http.Request) *http.Response {
 	}
 	if r.Body != nil && r.Body != http.NoBody {
 		host := x.secretsFor(r)
-		x.body = &guarded{src: r.Body, s: x.f.scanner(bodyOutlet(host, r)), x: x, trailer: &r.Trailer, host: host}
+		x.body = &guarded{src: r.Body, s: x.bodyScanner(host, r), x: x, trailer: &r.Trailer, host: host}
 		r.Body = x.body
 	}
 	return nil

@@ -72,6 +72,9 @@ func (c *counted) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// CloseWrite ends what is sent and leaves what is received.
+func (c *counted) CloseWrite() error { return closeWrite(c.Conn) }
+
 func (c *counted) Close() error {
 	c.f.drop(c)
 	return c.Conn.Close()

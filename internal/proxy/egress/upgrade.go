@@ -56,10 +56,8 @@ func (x *exchange) relay(c *early, back io.ReadWriteCloser, s detect.Scanner) {
 		}
 	}()
 	_, err := io.Copy(back, &guarded{src: c, s: s, x: x})
-	if half, ok := back.(interface{ CloseWrite() error }); ok && err == nil {
-		_ = half.CloseWrite() // the server may have left
-	} else {
-		_ = back.Close()
+	if half, ok := back.(interface{ CloseWrite() error }); !ok || err != nil || half.CloseWrite() != nil {
+		_ = back.Close() // the server may have left
 	}
 	<-down
 }

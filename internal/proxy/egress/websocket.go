@@ -62,6 +62,9 @@ func (w *frames) Flush() (int, *detect.Finding) {
 
 func (w *frames) Close() *detect.Finding { return w.inner.Close() }
 
+// ended reports whether what was written ends with a frame.
+func (w *frames) ended() bool { return w.left == 0 && len(w.head) == 0 }
+
 // header takes up to the rest of a frame's header from p, and returns how much.
 func (w *frames) header(p []byte) int {
 	for i, c := range p {
