@@ -123,6 +123,11 @@ func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 	return leak.Decode(o, &l.memory, scanner)
 }
 
+// quiet reports whether a scanner would find nothing in text.
+func (l *lazySecrets) quiet(o detect.Outlet, text []byte) bool {
+	return o.Encoding == "" && l.get().Quiet(text)
+}
+
 // beside has what is no secret of the function's own looked for in the same stream:
 // vendors' tokens, and the keys that requests to AWS are signed with.
 func (l *lazySecrets) beside(own detect.Scanner, set *leak.Set, o detect.Outlet, ours bool) detect.Scanner {

@@ -25,6 +25,9 @@ type Guard struct {
 	// Scanner makes a scanner for one outlet. Nil, or a nil answer: nothing to look
 	// for.
 	Scanner func(detect.Outlet) detect.Scanner
+	// Quiet reports whether a scanner would find nothing in text, all that leaves
+	// through an outlet, so that none needs to be made. Nil never knows.
+	Quiet func(o detect.Outlet, text []byte) bool
 	// Answers returns what to show the decrypted answers of host to, whole and decoded,
 	// before the function has their end; nil, or a nil answer: nothing.
 	Answers func(host string) func(body []byte)

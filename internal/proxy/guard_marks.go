@@ -35,6 +35,13 @@ func (g *Guard) unmarked() {
 	}
 }
 
+// HasMarks reports whether there is an event whose values may leave.
+func (g *Guard) HasMarks() bool {
+	defer g.unmarked()
+	m, _ := g.marked()
+	return m != nil && len(m.list) > 0
+}
+
 // EventPaths returns the paths of the event whose values stand in texts, which are
 // on their way out, as they are or percent-encoded; at most 16. Values that events
 // before had, too, do not count.

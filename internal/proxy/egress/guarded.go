@@ -26,8 +26,15 @@ var (
 // that does not block, it gives everything.
 type guarded struct {
 	src io.ReadCloser
-	s   detect.Scanner // nil looks at nothing
+	s   detect.Scanner // nil looks at nothing, but see make
 	x   *exchange
+
+	// make makes s with the first bytes: a body of length bytes that is there at once
+	// and quiet needs none. nil: s is what there is.
+	make   func() detect.Scanner
+	outlet detect.Outlet
+	length int64
+
 	// trailer is looked at after the last byte, before the end is told.
 	trailer *http.Header
 	host    string
@@ -136,6 +143,15 @@ func brokenBody(err error) bool {
 }
 
 func (g *guarded) judge(chunk []byte) {
+	if g.make != nil && len(chunk) > 0 {
+		if int64(len(chunk)) != g.length || !g.x.f.isQuiet(g.outlet, chunk) {
+			g.s = g.make()
+		} else if v := g.mark(chunk); v.Action.Blocks() {
+			g.stop(v)
+			return
+		}
+		g.make = nil
+	}
 	if g.s == nil {
 		g.cleared = len(g.buf)
 		return

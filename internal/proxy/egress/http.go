@@ -67,7 +67,10 @@ func (x *exchange) admit(r *http.Request) *http.Response {
 	}
 	if r.Body != nil && r.Body != http.NoBody {
 		host := x.secretsFor(r)
-		x.body = &guarded{src: r.Body, s: x.bodyScanner(host, r), x: x, trailer: &r.Trailer, host: host}
+		x.body = &guarded{
+			src: r.Body, x: x, trailer: &r.Trailer, host: host, outlet: bodyOutlet(host, r), length: r.ContentLength,
+			make: func() detect.Scanner { return x.bodyScanner(host, r) },
+		}
 		r.Body = x.body
 	}
 	return nil

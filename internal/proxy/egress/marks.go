@@ -54,7 +54,7 @@ func union(list, more []string, limit int) []string {
 // mark notes in the records which values of the event r's head carries, and says
 // what the policy wants done about that.
 func (x *exchange) mark(r *http.Request) proxy.Verdict {
-	if x.f.quiet {
+	if x.f.quiet || !x.f.p.Guard.HasMarks() {
 		return proxy.Verdict{}
 	}
 	x.f.markHost()

@@ -24,11 +24,15 @@ func (f *flow) scan(t detect.Target, host, place, text string) (v proxy.Verdict,
 	if text == "" {
 		return v, false
 	}
-	s := f.scanner(detect.Outlet{Host: host, Place: place})
+	o, bytes := detect.Outlet{Host: host, Place: place}, []byte(text)
+	if f.isQuiet(o, bytes) {
+		return v, false
+	}
+	s := f.scanner(o)
 	if s == nil {
 		return v, false
 	}
-	_, finding := s.Write([]byte(text))
+	_, finding := s.Write(bytes)
 	if finding == nil {
 		finding = s.Close()
 	}
@@ -36,6 +40,11 @@ func (f *flow) scan(t detect.Target, host, place, text string) (v proxy.Verdict,
 		return v, false
 	}
 	return f.leaked(t, finding, place), true
+}
+
+// isQuiet reports whether no scanner has to look at text.
+func (f *flow) isQuiet(o detect.Outlet, text []byte) bool {
+	return !f.quiet && f.p.Guard.Quiet != nil && f.p.Guard.Quiet(o, text)
 }
 
 // leaked asks what to do about a secret at place.

@@ -1,0 +1,118 @@
+package leak
+
+import (
+	"encoding/binary"
+	"strings"
+)
+
+// maxQuiet is the longest text that Quiet says anything of, in bytes.
+const maxQuiet = 16 << 10
+
+// Quiet reports whether nothing in text, all that leaves through one place, can be any
+// part of a secret that a Scanner would count, in any form, nor anything that Decode
+// would undo or Tokens and Keys look at twice. It costs a small part of a scanner,
+// which most of what leaves never needs. It is never true of what is longer than 16 KiB.
+func (s *Set) Quiet(text []byte) bool {
+	if len(text) > maxQuiet || !isPlainText(text) {
+		return false
+	}
+	begins := tokenBegins()
+	for i := 0; i+4 <= len(text); i++ {
+		h := spread(uint64(binary.LittleEndian.Uint32(text[i:])))
+		if begins[h>>6]>>(h&63)&1 != 0 && mayBeToken(text[i:]) {
+			return false
+		}
+	}
+	return s == nil || !s.touches(text)
+}
+
+// isPlainText reports whether text is one that no decoder has anything to do with:
+// printable ASCII without escapes, and no run that is long enough for a container in
+// base64, base32 or hex.
+func isPlainText(text []byte) bool {
+	run := 0
+	for i, c := range text {
+		switch k := kindOf[c]; {
+		case k == odd:
+			return false
+		case c == '\\' && (i+1 == len(text) || strings.IndexByte(`"\/bfnrt`, text[i+1]) < 0):
+			return false // \u0061 is an escape to undo
+		case k == packed:
+			if run++; run >= minPackedRun {
+				return false
+			}
+			continue
+		case c == '=' && i > 9 && strings.EqualFold(string(text[i-9:i]), "redential"):
+			return false
+		}
+		run = 0
+	}
+	return true
+}
+
+// minPackedRun is how long a run must be that something packed stands in, in bytes.
+const minPackedRun = 24
+
+// The kinds of byte that isPlainText tells apart. A backslash is judged by what follows.
+const (
+	plain = iota
+	packed
+	odd
+)
+
+// kindOf has the kind of each byte: % and & escape, and what is not ASCII may be anything.
+var kindOf = func() (kinds [256]uint8) {
+	for c := range kinds {
+		switch {
+		case c >= 0x7f || c < ' ' && c != '\n' && c != '\r' && c != '\t' || c == '%' || c == '&':
+			kinds[c] = odd
+		case alphanumeric(byte(c)) || c == '+' || c == '/' || c == '-' || c == '_':
+			kinds[c] = packed
+		}
+	}
+	return kinds
+}()
+
+// mayBeToken reports whether text begins with the whole prefix of a token.
+func mayBeToken(text []byte) bool {
+	for i := range tokens {
+		if len(text) >= len(tokens[i].prefix) && string(text[:len(tokens[i].prefix)]) == tokens[i].prefix {
+			return true
+		}
+	}
+	return false
+}
+
+// touches reports whether eight bytes of text, as they are, by what is between each and
+// the next, or without what a squeezer takes away, stand in a pattern.
+func (s *Set) touches(text []byte) bool {
+	e := s.engine()
+	for i := 0; i+gram <= len(text); i++ {
+		word := binary.LittleEndian.Uint64(text[i:])
+		if e.exact.has(word) || e.differ.has(xorWord(word)) || e.differ.has(addWord(word)) {
+			return true
+		}
+	}
+	var buf [512]byte
+	left := e.squeezer.squeeze(buf[:0], text)
+	for i := 0; i+gram <= len(left); i++ {
+		if e.squeezed.has(binary.LittleEndian.Uint64(left[i:])) {
+			return true
+		}
+	}
+	return false
+}
+
+// has reports whether word is one of g's.
+func (g *grams) has(word uint64) bool {
+	h := hash(word)
+	if len(g.entries) == 0 || !g.may(h) {
+		return false
+	}
+	for e := g.first(h); e != 0; e = g.entries[e-1].next {
+		if g.entries[e-1].word == word {
+			return true
+		}
+	}
+	return false
+}
