@@ -58,9 +58,11 @@ type Target struct {
 	// decrypted. Decrypted tells the two apart from an opaque tunnel.
 	Method, Path string
 	Decrypted    bool
-	// URL is the whole URL of a visible request, query included, and TLSVersion
-	// and ALPN what the ClientHello offered: for the record, not for rules.
-	URL, TLSVersion, ALPN string
+	// URL is the whole URL of a visible request, query included, TLSVersion and ALPN
+	// what the ClientHello offered, JA4 the client's fingerprint, ECH whether the
+	// server name may be another's: for the record, not for rules.
+	URL, TLSVersion, ALPN, JA4 string
+	ECH                        bool
 }
 
 // Severity is a CIM severity.

@@ -112,6 +112,10 @@ type Record struct {
 	TLSVersion string   `json:"tls_version,omitempty" kinds:"connection,leak" doc:"1.2 or 1.3: as offered, or as negotiated when decrypted"`
 	ALPN       string   `json:"alpn,omitempty" kinds:"connection,leak" doc:"application protocols offered"`
 	JA4        string   `json:"ja4,omitempty" kinds:"connection" doc:"JA4 fingerprint of the client"`
+	ECH        bool     `json:"ech,omitempty" kinds:"connection" doc:"the ClientHello has an encrypted one in it, or what looks like one: sni may not be the server that is meant"`
+	SSLSubject string   `json:"ssl_subject_common_name,omitempty" kinds:"connection" doc:"whom the server's certificate names, where TLS is inspected"`
+	SSLIssuer  string   `json:"ssl_issuer_common_name,omitempty" kinds:"connection" doc:"who signed it"`
+	SSLEnd     string   `json:"ssl_end_time,omitempty" kinds:"connection" doc:"until when it is valid, RFC 3339"`
 	Via        string   `json:"via,omitempty" kinds:"connection" doc:"connect or http"`
 	Decrypted  *bool    `json:"inspected,omitempty" kinds:"connection" doc:"whether the bytes were seen decrypted"`
 	Reason     string   `json:"reason,omitempty" kinds:"connection,leak" doc:"why it was refused, or could not be"`

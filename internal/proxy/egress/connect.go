@@ -141,10 +141,17 @@ func (f *flow) watch(c *early, upstream net.Conn) {
 	f.tunnel(down, c.Conn, upstream, h.raw)
 }
 
+// ruleNotTLS is noted of what is no TLS where TLS is expected: it is never refused, and
+// what can be read of it is searched for secrets.
+const ruleNotTLS = "egress.not-tls"
+
 // judgeHello holds the server name to the rules. A ClientHello that is broken or
 // late hides it, and is refused where refusing is on.
 func (f *flow) judgeHello(h hello) proxy.Verdict {
 	if !h.isTLS {
+		if f.target.port == 443 {
+			f.failed(ruleNotTLS + ": what the client says to port 443 is no TLS")
+		}
 		return proxy.Verdict{Action: proxy.Allow}
 	}
 	if !h.complete {
@@ -154,6 +161,9 @@ func (f *flow) judgeHello(h hello) proxy.Verdict {
 	}
 	t := f.learn(func(t *detect.Target) {
 		t.SNI, t.TLSVersion, t.ALPN = h.sni, h.version, strings.Join(h.alpn, ",")
+		if offer, ok := parseClientHello(h.raw); ok {
+			t.JA4, t.ECH = offer.ja4(), offer.ech
+		}
 	})
 	if v, found := f.scan(t, f.target.host, "sni", h.sni); found && v.Action.Blocks() {
 		return v

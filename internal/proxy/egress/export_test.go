@@ -37,3 +37,28 @@ func Guarded(p *Proxy, src io.ReadCloser, s detect.Scanner) io.ReadCloser {
 	f := p.newFlow(target{host: "api.test", port: 443}, "connect", false)
 	return &guarded{src: src, s: s, x: &exchange{p: p, f: f}}
 }
+
+// ClientHello is what JA4Of makes a fingerprint of.
+type ClientHello struct {
+	Version                                   uint16
+	Ciphers, Extensions, Versions, Signatures []uint16
+	ALPN                                      string
+	SNI                                       bool
+}
+
+// JA4Of is the fingerprint of h.
+func JA4Of(h ClientHello) string {
+	one := clientHello{
+		version: h.Version, ciphers: h.Ciphers, extensions: h.Extensions, versions: h.Versions, signatures: h.Signatures, alpn: h.ALPN, sni: h.SNI,
+	}
+	return one.ja4()
+}
+
+// ParseJA4 is the fingerprint of the ClientHello in raw.
+func ParseJA4(raw []byte) (string, bool) {
+	h, ok := parseClientHello(raw)
+	if !ok {
+		return "", false
+	}
+	return h.ja4(), true
+}

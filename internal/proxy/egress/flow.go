@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -42,6 +43,7 @@ type flow struct {
 	conns     map[io.Closer]struct{} // what close has to close
 	first     net.Conn               // dialled ahead, for the transport's first use
 	alpn      []string               // what an inspected server chose
+	cert      *x509.Certificate      // of an inspected server
 	closed    bool
 }
 
@@ -227,10 +229,22 @@ func (f *flow) reportLocked() {
 	}
 	k, visible := f.known, f.visible
 	r.DestIP, r.SNI, r.TLSVersion, r.ALPN, r.Decrypted = k.IP, k.SNI, k.TLSVersion, k.ALPN, &visible
+	r.JA4, r.ECH = k.JA4, k.ECH
+	if c := f.cert; c != nil {
+		r.SSLSubject, r.SSLIssuer, r.SSLEnd = nameIn(c), c.Issuer.CommonName, c.NotAfter.UTC().Format(time.RFC3339)
+	}
 	r.BytesIn, r.BytesOut = f.in.Swap(0), f.out.Swap(0)
 	r.Released = int(f.released.Swap(0))
 	r.DurationMS = float64(f.p.now().Sub(f.began).Microseconds()) / 1000
 	f.p.Guard.Report(r)
+}
+
+// nameIn is whom c names: its common name, else its first name.
+func nameIn(c *x509.Certificate) string {
+	if c.Subject.CommonName == "" && len(c.DNSNames) > 0 {
+		return c.DNSNames[0]
+	}
+	return c.Subject.CommonName
 }
 
 // keep makes close close c too. It reports false, and closes c, when f is closed

@@ -58,6 +58,9 @@ func (f *flow) settle(up *tls.Conn, proto string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.first, f.alpn = up, nil
+	if certs := up.ConnectionState().PeerCertificates; len(certs) > 0 {
+		f.cert = certs[0]
+	}
 	if proto != "" {
 		f.alpn = []string{proto}
 	}

@@ -37,6 +37,9 @@ func TestInspect(t *testing.T) {
 			if !*r.Decrypted || r.SNI != "api.test" || r.DestIP != "127.0.0.1" || r.Action != "allowed" {
 				t.Errorf("inspected %v, sni %q, ip %q, action %q", *r.Decrypted, r.SNI, r.DestIP, r.Action)
 			}
+			if r.SSLSubject == "" || r.SSLIssuer == "" || !strings.HasSuffix(r.SSLEnd, "Z") || !ja4.MatchString(r.JA4) {
+				t.Errorf("certificate of %q by %q until %q, ja4 %q", r.SSLSubject, r.SSLIssuer, r.SSLEnd, r.JA4)
+			}
 			if len(r.Requests) != 3 || r.Requests[2].URL != s.url("api.test", "/x?n=2") || r.Requests[2].Status != 200 {
 				t.Errorf("requests %v", r.Requests)
 			}

@@ -37,6 +37,9 @@ func TestTunnel(t *testing.T) {
 	if r.Dest != "api.test" || r.DestIP != "127.0.0.1" || fmt.Sprint(r.DestPort) != s.port || r.SNI != "api.test" {
 		t.Errorf("dest %q %q %d, sni %q", r.Dest, r.DestIP, r.DestPort, r.SNI)
 	}
+	if !ja4.MatchString(r.JA4) || r.ECH {
+		t.Errorf("ja4 %q, ech %v", r.JA4, r.ECH)
+	}
 	if r.TLSVersion != "1.3" || r.ALPN != "h2,http/1.1" || r.Via != "connect" || *r.Decrypted {
 		t.Errorf("tls %q, alpn %q, via %q, inspected %v", r.TLSVersion, r.ALPN, r.Via, *r.Decrypted)
 	}
