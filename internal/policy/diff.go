@@ -57,6 +57,7 @@ func (d *diff) modes(old, now *Policy) {
 	step(d, "egress.inspect.tls", old.InspectTLS, now.InspectTLS, false, true)
 	step(d, "egress.builtin_lists.tier1", old.TierOne, now.TierOne, ListAllow, ListMonitor, ListRefuse)
 	step(d, "egress.builtin_lists.tier2", old.TierTwo, now.TierTwo, ListAllow, ListMonitor, ListRefuse)
+	step(d, "egress lookalikes", old.Lookalikes, now.Lookalikes, ListAllow, ListMonitor, ListRefuse)
 	step(d, "egress.event_data.host", old.HostFromEvent, now.HostFromEvent, EventDataAllow, EventDataMonitor, EventDataRefuse)
 	step(d, "egress.event_data.request", old.EventData, now.EventData, EventDataAllow, EventDataMonitor, EventDataRefuse)
 	step(d, "secrets.on_leak", old.OnLeak, now.OnLeak, LeakMonitor, LeakBlock, LeakHalt)

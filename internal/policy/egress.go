@@ -18,6 +18,7 @@ func (r *reader) egress(n *yaml.Node, key string) {
 		{"hosts", r.hosts},
 		{"private_addresses", choice(r, &p.DenyPrivate, allowed...)},
 		{"builtin_lists", r.builtinLists},
+		{"lookalikes", choice(r, &p.Lookalikes, word[ListAnswer]{"allow", ListAllow}, word[ListAnswer]{"monitor", ListMonitor}, word[ListAnswer]{"refuse", ListRefuse})},
 		{"rules", r.rules},
 		{"inspect", r.inspect},
 		{"event_data", r.eventData},

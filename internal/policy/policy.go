@@ -87,6 +87,9 @@ type Policy struct {
 
 	// TierOne and TierTwo say what becomes of the hosts of the built-in lists.
 	TierOne, TierTwo ListAnswer
+	// Lookalikes says what becomes of hosts that look like one that the policy allows or
+	// a package of the function's: see Lookalike.
+	Lookalikes ListAnswer
 	// Region is the one that the function runs in, for aws:self and aws:s3. It is not
 	// part of the text: the caller sets it.
 	Region string
@@ -122,7 +125,7 @@ const emptyHash = "e3b0c44298fc"
 // nothing, because it is made before the function starts.
 func Default() *Policy {
 	return &Policy{Hash: emptyHash, Mode: Monitor, Profile: ProfileBlock, OnLeak: LeakBlock, Responses: ResponseMonitor,
-		HostFromEvent: EventDataMonitor, EventData: EventDataAllow, TierOne: ListRefuse, TierTwo: ListMonitor}
+		HostFromEvent: EventDataMonitor, EventData: EventDataAllow, TierOne: ListRefuse, TierTwo: ListMonitor, Lookalikes: ListMonitor}
 }
 
 // Map returns where egress.hosts sends host and port: an address to dial instead

@@ -101,6 +101,7 @@ func egressSchema() *schema {
 		"default": words("what becomes of a target that no rule names", "allow", "deny"), "hosts": {Description: "host: address to dial", Type: "object", Any: text("", "")},
 		"private_addresses": words("RFC 1918, 4193, 6598", "allow", "deny"),
 		"builtin_lists":     object("", map[string]*schema{"tier1": answer(), "tier2": answer()}),
+		"lookalikes":        answer(),
 		"rules":             {Type: "array", Items: one},
 		"inspect": object("", map[string]*schema{
 			"tls": {Type: "boolean", Description: "decrypt TLS"}, "bypass": some(host), "snapstart": {Type: "boolean", Description: "under SnapStart too"},

@@ -28,6 +28,9 @@ type Guard struct {
 	// Quiet reports whether a scanner would find nothing in text, all that leaves
 	// through an outlet, so that none needs to be made. Nil never knows.
 	Quiet func(o detect.Outlet, text []byte) bool
+	// Packages are the names of the packages in the function's code, to tell hosts that
+	// look like theirs; asked at each connection that no rule names. Nil: none.
+	Packages func() []string
 	// Answers returns what to show the decrypted answers of host to, whole and decoded,
 	// before the function has their end; nil, or a nil answer: nothing.
 	Answers func(host string) func(body []byte)

@@ -22,7 +22,32 @@ func (g *Guard) host(t detect.Target) Verdict {
 	if !d.Allow {
 		return v
 	}
+	if v = g.lookalike(t, v); v.Would.Blocks() {
+		return v
+	}
 	return g.fromEvent(t, v)
+}
+
+// lookalike judges a host that no rule names by what it looks like.
+func (g *Guard) lookalike(t detect.Target, allowed Verdict) Verdict {
+	p := g.Policy()
+	if p.Lookalikes == policy.ListAllow || allowed.Rule == "egress.rule" || t.Mapped {
+		return allowed
+	}
+	var packages []string
+	if g.Packages != nil {
+		packages = g.Packages()
+	}
+	of := p.Lookalike(t.Host, packages)
+	if of == "" {
+		return allowed
+	}
+	v := allowed
+	if p.Lookalikes == policy.ListRefuse {
+		v = g.outcome(Refuse, "egress.lookalike-host", "looks like "+of, false)
+	}
+	g.listed(t, policy.Decision{Listed: "egress.lookalike-host", ListReason: "host that looks like " + of}, v)
+	return v
 }
 
 // listed reports that t is on a built-in list, once for each host and invocation.

@@ -44,3 +44,30 @@ func TestBuiltinLists(t *testing.T) {
 		}
 	}
 }
+
+// A host that looks like another is a finding, and refused where the policy says so.
+func TestLookalikeHosts(t *testing.T) {
+	for _, tt := range []struct {
+		text, host string
+		blocked    bool
+		found      int
+	}{
+		{"mode: enforce", "models.litellm.cloud", false, 1},
+		{"mode: enforce\negress: {lookalikes: refuse}", "models.litellm.cloud", true, 1},
+		{"mode: monitor\negress: {lookalikes: refuse}", "models.litellm.cloud", false, 1},
+		{"mode: enforce\negress: {lookalikes: allow}", "models.litellm.cloud", false, 0},
+		{"mode: enforce\negress: {lookalikes: refuse, rules: [{allow: models.litellm.cloud}]}", "models.litellm.cloud", false, 0},
+		{"mode: enforce\negress: {lookalikes: refuse}", "docs.litellm.ai", false, 0},
+	} {
+		g := newGuard(t, tt.text)
+		g.Packages = func() []string { return []string{"litellm"} }
+		g.Sandbox.Begin(proxy.Invocation{RequestID: "a"})
+		v := g.Decide(&detect.Observation{Kind: detect.KindConnect, Target: detect.Target{Host: tt.host, Port: 443}})
+		if v.Action.Blocks() != tt.blocked || len(g.records) != tt.found {
+			t.Errorf("%s, %s: %+v, %d findings", tt.text, tt.host, v, len(g.records))
+		}
+		if tt.found > 0 && g.records[0].SignatureID != "egress.lookalike-host" {
+			t.Errorf("%s: %+v", tt.text, g.records[0])
+		}
+	}
+}
