@@ -29,6 +29,7 @@ type layer struct {
 
 	head  *head  // decides by how the layer begins; nil once it has
 	parts []part // that the head has called for
+	runs  *runs
 }
 
 // layer makes a layer at depth.
@@ -79,7 +80,10 @@ func (l *layer) write(p []byte) *detect.Finding {
 			return f
 		}
 	}
-	return nil
+	if l.runs == nil {
+		l.runs = &runs{parent: l}
+	}
+	return l.runs.write(p)
 }
 
 // all calls f for each part until it returns a finding.
@@ -89,7 +93,10 @@ func (l *layer) all(f func(part) *detect.Finding) *detect.Finding {
 			return found
 		}
 	}
-	return nil
+	if l.runs == nil {
+		return nil
+	}
+	return f(l.runs)
 }
 
 func (l *layer) flush() *detect.Finding {

@@ -1,0 +1,305 @@
+package leak
+
+import (
+	"bytes"
+	"strings"
+
+	"gatehouse/internal/detect"
+)
+
+// runs is the part that finds base64, base32 and hex in which something compressed
+// stands in the middle of text. It begins where such a run does, or, because / is a
+// digit of base64 and a path's mark, too, behind one of its marks.
+type runs struct {
+	parent *layer
+	in     int
+	tail   []byte // the end of what was written, in a run that goes on
+	mid    bool   // the run had begun before tail
+	waits  int    // bytes of tail that begin as something compressed, and may not leave
+	packed *unpacked
+}
+
+// minPacked is the length of the shortest run that is decoded, in characters: 20
+// bytes in base64.
+const minPacked = 28
+
+// unpacked is a run under way.
+type unpacked struct {
+	name   string
+	digit  func(c byte) int // -1 for what is none
+	width  uint             // bits a digit
+	to     *unpack
+	acc    uint32
+	n      uint
+	escape bool // a backslash came last
+	buf    []byte
+	total  int // bytes decoded
+	marks  marks
+}
+
+func (r *runs) write(p []byte) *detect.Finding {
+	r.waits = 0
+	for len(p) > 0 {
+		if r.packed != nil {
+			n, f := r.decode(p)
+			if f != nil {
+				return f
+			}
+			r.in += n
+			p = p[n:]
+			continue
+		}
+		if f, rest := r.search(p); f != nil || rest == nil {
+			return f
+		} else {
+			p = rest
+		}
+	}
+	return nil
+}
+
+// search looks for a beginning in tail and p. rest is what of p follows one.
+func (r *runs) search(p []byte) (f *detect.Finding, rest []byte) {
+	text, had := p, len(r.tail)
+	if had > 0 {
+		text = append(r.tail, p...)
+	}
+	base := r.in - had
+	for at := 0; ; {
+		start, end := nextRun(text, at)
+		if start < 0 {
+			r.tail, r.mid = r.tail[:0], false
+			break
+		}
+		begins := !r.mid || start > 0
+		for c := start; c < end; c++ {
+			if !begins && !strings.ContainsRune("/_-+", rune(text[max(c-1, 0)])) || c == start && !begins {
+				continue
+			}
+			begins = false
+			u := r.open(text[c:end])
+			if u == nil {
+				if end == len(text) && end-c < minPacked && len(text)-c > r.waits && packedStart(text[c:end]) != nil {
+					r.waits = len(text) - c
+				}
+				continue
+			}
+			r.packed, r.tail, r.mid = u, r.tail[:0], false
+			u.marks.in = base + c
+			if c < had { // digits that came before p
+				held := bytes.Clone(text[c:had])
+				r.in = base + c
+				if _, f := r.decode(held); f != nil {
+					return f, nil
+				}
+				r.in = base + had
+				return nil, p
+			}
+			r.in = base + c
+			return nil, text[c:]
+		}
+		if end == len(text) {
+			keep := max(start, end-minPacked)
+			r.mid = keep > start || r.mid && start == 0
+			r.tail = append(r.tail[:0], text[keep:end]...)
+			break
+		}
+		at, r.mid = end, false
+	}
+	r.in = base + len(text)
+	return nil, nil
+}
+
+// nextRun returns the next run in text from at on that is long enough, or that ends
+// with text; a start of -1 is none.
+func nextRun(text []byte, at int) (start, end int) {
+	const stride = minPacked / 2
+	for i := at; i < len(text); i += stride {
+		if base64Digit(text[i]) < 0 {
+			continue
+		}
+		if j := i + stride; j < len(text) && base64Digit(text[j]) < 0 && i > at && i-stride >= at && base64Digit(text[i-stride]) < 0 {
+			continue
+		}
+		start, end = i, i
+		for start > at && base64Digit(text[start-1]) >= 0 {
+			start--
+		}
+		for end < len(text) && base64Digit(text[end]) >= 0 {
+			end++
+		}
+		if end == len(text) || end-start >= minPacked {
+			return start, end
+		}
+		i = max(i, end-stride)
+	}
+	start = len(text)
+	for start > at && base64Digit(text[start-1]) >= 0 {
+		start--
+	}
+	if start == len(text) {
+		return -1, 0
+	}
+	return start, len(text)
+}
+
+// open returns what decodes the run that text begins with; nil where it is too
+// short, or nothing that is known.
+func (r *runs) open(text []byte) *unpacked {
+	if len(text) < minPacked {
+		return nil
+	}
+	m := packedStart(text)
+	if m == nil {
+		return nil
+	}
+	u := &unpacked{name: m.name, digit: m.digit, width: m.width}
+	for _, c := range text[:minPacked] {
+		if u.digit(c) < 0 {
+			return nil
+		}
+	}
+	d := r.parent.d
+	if !d.try() {
+		d.gap("budget", len(text))
+		return nil
+	}
+	middle := r.parent.below()
+	if middle == nil {
+		d.gap("depth", len(text))
+		return nil
+	}
+	middle.head = &head{}
+	u.to = &unpack{name: m.name, codec: copied{}, trust: marked, from: r.parent, to: middle}
+	return u
+}
+
+// packedMark is how something compressed begins in one encoding.
+type packedMark struct {
+	name  string
+	digit func(byte) int
+	width uint
+	fold  bool // case does not count
+	marks string
+}
+
+// packedMarks are what gzip, zstd, zip and zlib begin as, blanks between them.
+var packedMarks = [...]packedMark{
+	{"base64", base64Digit, 6, false, "H4sI KLUv UEsDB eJw eJx eJy eJz eAE eAF eAG eAH eF4 eF5 eF6 eF7 eNo eNp eNq eNr"},
+	{"hex", hexDigit16, 4, true, "1F8B08 28B52FFD 504B0304 789C 7801 785E 78DA"},
+	{"base32", base32Digit, 5, true, "D6FQQ D6FQR FC2S76 KBFQGB PCOA PCOB PCOC PCOD PCOE PCOF PCOG PCOH PCOI PCOJ PCOK PCOL PCOM PCON PCOO PCOP"},
+}
+
+// packedStart returns what text may begin as, as far as it goes; nil where it is
+// nothing compressed.
+func packedStart(text []byte) *packedMark {
+	switch text[0] | 0x20 {
+	case 'h', 'k', 'u', 'e', '1', '2', '5', '7', 'd', 'f', 'p':
+	default:
+		return nil
+	}
+	for i := range packedMarks {
+		m := &packedMarks[i]
+		for mark := range strings.SplitSeq(m.marks, " ") {
+			n := min(len(mark), len(text))
+			if n >= 3 && (string(text[:n]) == mark[:n] || m.fold && bytes.EqualFold(text[:n], []byte(mark[:n]))) {
+				return m
+			}
+		}
+	}
+	return nil
+}
+
+// decode gives the run under way what of p is its, and returns how much that was.
+func (r *runs) decode(p []byte) (int, *detect.Finding) {
+	u, n, over := r.packed, 0, false
+	for n < len(p) && n < step && !over {
+		switch v := u.digit(p[n]); {
+		case u.escape && (p[n] == 'n' || p[n] == 'r'):
+			u.escape = false
+		case v >= 0 && !u.escape:
+			if u.acc, u.n = u.acc<<u.width|uint32(v), u.n+u.width; u.n >= 8 {
+				u.n -= 8
+				u.buf = append(u.buf, byte(u.acc>>u.n))
+			}
+		case p[n] == '\\' && !u.escape:
+			u.escape = true
+		case p[n] == '\n' || p[n] == '\r':
+		default:
+			over = true
+			continue
+		}
+		n++
+	}
+	f := u.to.write(u.buf)
+	u.total += len(u.buf)
+	u.buf = u.buf[:0]
+	u.marks.add(r.in+n, u.total)
+	if f == nil && (over || u.to.dead) {
+		r.packed = nil
+		f = u.to.close()
+	}
+	return n, f
+}
+
+func (r *runs) flush() *detect.Finding {
+	r.waits = 0
+	if r.packed == nil {
+		return nil
+	}
+	return r.packed.to.flush()
+}
+
+func (r *runs) close() *detect.Finding {
+	r.waits = 0
+	if r.packed == nil {
+		return nil
+	}
+	return r.packed.to.close()
+}
+
+func (r *runs) cleared() int {
+	if r.packed == nil {
+		return r.in - r.waits
+	}
+	return r.packed.marks.upTo(r.packed.to.cleared())
+}
+
+// base64Digit is the value of c in base64's two alphabets, -1 for none.
+func base64Digit(c byte) int {
+	switch {
+	case c >= 'a' && c <= 'z':
+		return int(c-'a') + 26
+	case c >= 'A' && c <= 'Z':
+		return int(c - 'A')
+	case c >= '0' && c <= '9':
+		return int(c-'0') + 52
+	case c == '+' || c == '-':
+		return 62
+	case c == '/' || c == '_':
+		return 63
+	}
+	return -1
+}
+
+// base32Digit is the value of c in base32, -1 for none.
+func base32Digit(c byte) int {
+	switch {
+	case c|0x20 >= 'a' && c|0x20 <= 'z':
+		return int(c | 0x20 - 'a')
+	case c >= '2' && c <= '7':
+		return int(c-'2') + 26
+	}
+	return -1
+}
+
+// hexDigit16 is the value of c in hex, -1 for none.
+func hexDigit16(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return int(c|0x20-'a') + 10
+	}
+	return -1
+}
