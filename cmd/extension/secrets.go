@@ -117,8 +117,8 @@ func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 		how.Signed = l.ours
 	}
 	scanner := func() detect.Scanner { return l.beside(set.Scanner(how), set, o, ours) }
-	if place != "body" {
-		return scanner()
+	if kind, _, valued := strings.Cut(place, ":"); kind != "body" && kind != "url" && !valued {
+		return scanner() // a name: nothing is written in anything there
 	}
 	return leak.Decode(o, &l.memory, scanner)
 }

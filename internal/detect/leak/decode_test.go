@@ -101,6 +101,15 @@ func wrapped(text, end string) string {
 	return b.String()
 }
 
+// percentAll escapes every byte.
+func percentAll(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		fmt.Fprintf(&b, "%%%02x", s[i])
+	}
+	return b.String()
+}
+
 var packings = []struct {
 	name, encoding, chain string
 	pack                  func(string) string
@@ -138,6 +147,21 @@ var packings = []struct {
 	{"gzip in base32", "", "base32 gzip", func(s string) string { return "x=" + base32.StdEncoding.EncodeToString([]byte(gzipped(s))) }},
 	{"base64 in gzip in base64 in gzip", "", "gzip base64 gzip", func(s string) string {
 		return gzipped("k=" + base64.StdEncoding.EncodeToString([]byte(gzipped(s))))
+	}},
+	{"percent, twice", "", "url url", func(s string) string { return percentAll(percentAll(s)) }},
+	{"percent, three times", "", "url url url", func(s string) string { return percentAll(percentAll(percentAll(s))) }},
+	{"HTML", "", "separated decimal", func(s string) string {
+		var b strings.Builder
+		for i := range len(s) {
+			fmt.Fprintf(&b, "&#%d;", s[i])
+		}
+		return b.String()
+	}},
+	{"gzip behind a blank line", "", "gzip", func(s string) string {
+		return "--bb\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\r\n" + gzipped(s) + "\r\n--bb\r\n\r\nplain\r\n--bb--\r\n"
+	}},
+	{"zip behind a blank line, the second", "", "zip", func(s string) string {
+		return "--bb\r\nA: b\r\n\r\nplain\r\n--bb\r\nA: b\r\n\r\n" + zipped(s, zip.Deflate) + "\r\n--bb--\r\n"
 	}},
 	{"two codings", "gzip, br", "br gzip", func(s string) string { return brotlied(gzipped(s)) }},
 	{"zips, one in the other", "", "zip zip zip zip", func(s string) string {

@@ -29,7 +29,7 @@ type layer struct {
 
 	head  *head  // decides by how the layer begins; nil once it has
 	parts []part // that the head has called for
-	runs  *runs
+	text  []part // that look for what stands in text
 }
 
 // layer makes a layer at depth.
@@ -80,10 +80,15 @@ func (l *layer) write(p []byte) *detect.Finding {
 			return f
 		}
 	}
-	if l.runs == nil {
-		l.runs = &runs{parent: l}
+	if l.text == nil {
+		l.text = []part{&runs{parent: l}, &escapes{parent: l}, &blanks{parent: l}}
 	}
-	return l.runs.write(p)
+	for _, s := range l.text {
+		if f := s.write(p); f != nil {
+			return f
+		}
+	}
+	return nil
 }
 
 // all calls f for each part until it returns a finding.
@@ -93,10 +98,12 @@ func (l *layer) all(f func(part) *detect.Finding) *detect.Finding {
 			return found
 		}
 	}
-	if l.runs == nil {
-		return nil
+	for _, s := range l.text {
+		if found := f(s); found != nil {
+			return found
+		}
 	}
-	return f(l.runs)
+	return nil
 }
 
 func (l *layer) flush() *detect.Finding {

@@ -1,0 +1,133 @@
+package leak
+
+import (
+	"bytes"
+
+	"gatehouse/internal/detect"
+)
+
+// blanks is the part that looks into what is compressed behind a blank line: a part of
+// a multipart body, or of a mail. It ends where a line begins with two dashes.
+type blanks struct {
+	parent *layer
+	in     int
+	tail   []byte // the last bytes, in which a blank line may begin
+	to     *unpack
+	marks  marks
+	total  int
+}
+
+// blankLine comes before what a part holds.
+var blankLine = []byte("\r\n\r\n")
+
+func (m *blanks) write(p []byte) *detect.Finding {
+	for len(p) > 0 {
+		if m.to != nil {
+			n, f := m.unpack(p)
+			if f != nil {
+				return f
+			}
+			p = p[n:]
+			continue
+		}
+		p = m.search(p)
+	}
+	return nil
+}
+
+// search looks for something compressed behind a blank line, in what is carried over and
+// p. It returns what is to be unpacked; nothing where there is nothing.
+func (m *blanks) search(p []byte) []byte {
+	text := append(bytes.Clone(m.tail), p...)
+	base := m.in - len(m.tail)
+	keep := max(0, len(text)-len(blankLine)+1)
+	for at := 0; ; {
+		i := bytes.Index(text[at:], blankLine)
+		if i < 0 {
+			break
+		}
+		at += i + len(blankLine)
+		if m.parent.begins(text[at:]) {
+			m.in, m.tail = base+at, m.tail[:0]
+			if m.open(text[at:]); m.to != nil {
+				return text[at:]
+			}
+			break
+		}
+		if len(text)-at < longestMagic {
+			keep = min(keep, at-len(blankLine)) // it may begin with what follows
+		}
+	}
+	m.in = base + len(text)
+	m.tail = append(m.tail[:0], text[keep:]...)
+	return nil
+}
+
+// longestMagic is how many bytes say that something is compressed, at most.
+const longestMagic = 8
+
+// begins reports whether b begins as something compressed that says so.
+func (l *layer) begins(b []byte) bool {
+	for _, magic := range magics {
+		if bytes.HasPrefix(b, []byte(magic.magic)) {
+			return true
+		}
+	}
+	return len(b) > 1 && b[0] == 0x78 && zlibMagic(b)
+}
+
+// open makes what unpacks p's beginning.
+func (m *blanks) open(p []byte) {
+	d := m.parent.d
+	if !d.try() {
+		d.gap("budget", len(p))
+		return
+	}
+	middle := m.parent.below()
+	if middle == nil {
+		d.gap("depth", len(p))
+		return
+	}
+	middle.head = &head{}
+	m.to = &unpack{codec: copied{}, trust: marked, from: m.parent, to: middle}
+	m.marks, m.total = marks{in: m.in}, 0
+}
+
+// unpack gives what is under way what of p is its, and returns how much that was.
+func (m *blanks) unpack(p []byte) (int, *detect.Finding) {
+	n := min(len(p), step)
+	over := false
+	if end := bytes.Index(p[:n], []byte("\r\n--")); end >= 0 {
+		n, over = end, true
+	}
+	f := m.to.write(p[:n])
+	m.in += n
+	m.total += n
+	m.marks.add(m.in, m.total)
+	if f == nil && (over || m.to.dead) {
+		f = m.to.close()
+		m.to = nil
+	}
+	return n, f
+}
+
+func (m *blanks) flush() *detect.Finding {
+	if m.to == nil {
+		return nil
+	}
+	return m.to.flush()
+}
+
+func (m *blanks) close() *detect.Finding {
+	if m.to == nil {
+		return nil
+	}
+	return m.to.close()
+}
+
+func (m *blanks) cleared() int {
+	if m.to == nil {
+		return m.in
+	}
+	return m.marks.upTo(m.to.cleared())
+}
