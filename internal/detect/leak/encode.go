@@ -49,15 +49,15 @@ func (p *pattern) atFraction(x int64) int32 {
 	return at
 }
 
-// covered returns which bytes of the secret text[from:to] holds to the last bit:
-// those from lo on before hi.
-func (p *pattern) covered(from, to int) (lo, hi int) {
+// touched returns which bytes of the secret text[from:to] holds some bits of: from lo
+// on those before hi.
+func (p *pattern) touched(from, to int) (lo, hi int) {
 	const slack = one / 64 // of the fixed point
 	a, b := p.at(from), p.at(to)
 	if a > b {
 		a, b = b, a
 	}
-	return max(0, int(a+one-1-slack)>>16), int(b+slack) >> 16
+	return int(a+slack) >> 16, int(b+one-1-slack) >> 16
 }
 
 // escapes reports whether p is a secret of which only some bytes are escaped: what

@@ -77,7 +77,7 @@ func spacing(p *pattern, t *target, stride int) int {
 		return 1
 	}
 	length := max(1, t.length)
-	held := len(p.text)*min(minHeldSecret, length)/length - 2
+	held := len(p.text)*min(minHeldSecret-2, length)/length - 1
 	part := len(p.text)*min(minAlarm, length)/length - 2
 	n := max(1, min(held-gram+1, 9))
 	for n > 1 && (gcd(n, stride) > 1 || length < longSecret && n*stride+gram-1 > part) {

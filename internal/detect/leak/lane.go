@@ -45,12 +45,12 @@ func (r *run) is(i int, c byte) bool {
 // whole reports whether r is all of its pattern.
 func (r *run) whole() bool { return r.from == 0 && r.n == len(r.pattern.text) }
 
-// covered returns which bytes of the secret r holds.
-func (r *run) covered(t *target) (lo, hi int) {
+// touched returns which bytes of the secret r holds.
+func (r *run) touched(t *target) (lo, hi int) {
 	if r.whole() {
 		return 0, t.length
 	}
-	return r.pattern.covered(r.from, r.from+r.n)
+	return r.pattern.touched(r.from, r.from+r.n)
 }
 
 const (

@@ -73,7 +73,7 @@ func (s *stream) Flush() (cleared int, f *detect.Finding) {
 	}
 	for _, l := range [...]*lane{&s.plain, &s.squeezed} {
 		for i := range l.runs {
-			if s.judge(&l.runs[i], true); s.found != nil {
+			if s.count(&l.runs[i], minHeldSecret, true); s.found != nil {
 				return 0, s.found
 			}
 		}
@@ -119,10 +119,16 @@ func (s *stream) waits() int {
 	return at
 }
 
-// long reports whether r is worth waiting for.
+// long reports whether r is worth waiting for: with its last byte, more than seven
+// bytes of the secret would have left.
 func (s *stream) long(r *run) bool {
-	lo, hi := r.covered(&s.set.targets[r.pattern.secret])
-	return hi-lo >= minHeldSecret
+	p := r.pattern
+	a, b := p.at(r.from), p.at(r.from+r.n)
+	least := int32(minHeldSecret-1) * one
+	if (p.at(0)|p.at(len(p.text)))&(one-1) != 0 {
+		least -= one // what is next to the pattern holds the rest of a byte
+	}
+	return max(a-b, b-a) > least
 }
 
 // look looks through chunk, which goes on with what was before.
@@ -291,7 +297,7 @@ func (s *stream) meet(l *lane, g *grams, k kind, word, h uint64, i int) {
 		if l == &s.squeezed {
 			r.origin = s.origin(r.start)
 		}
-		if s.judge(&r, r.ended); s.found != nil {
+		if s.judge(&r); s.found != nil {
 			if r.n > most {
 				best, most = s.found, r.n
 			}
@@ -343,18 +349,15 @@ func isText(chain []string) bool {
 func (s *stream) judgeAll(l *lane) {
 	for i := range l.runs {
 		if r := &l.runs[i]; s.found == nil && r.end() >= l.end()-len(s.chunk) {
-			s.judge(r, r.ended)
+			s.judge(r)
 		}
 	}
 }
 
-// judge finds a secret where r, and what has gone before, is too much of one. final
-// says that r is no longer, or leaves as it is: then it is counted.
-func (s *stream) judge(r *run, final bool) {
-	secret := r.pattern.secret
-	t := &s.set.targets[secret]
-	lo, hi := r.covered(t)
-	whole := r.whole()
+// judge finds a secret where r, and what has gone before, is too much of one. It is
+// counted once it is no longer.
+func (s *stream) judge(r *run) {
+	t := &s.set.targets[r.pattern.secret]
 	least := t.near
 	if r.start >= surely {
 		least = t.far
@@ -362,6 +365,16 @@ func (s *stream) judge(r *run, final bool) {
 	if r.kind != same {
 		least = max(least, minDifferences)
 	}
+	s.count(r, least, r.ended)
+}
+
+// count is judge for a part of at least that many bytes. final says that it is no
+// longer, or leaves as it is: then it is noted.
+func (s *stream) count(r *run, least int, final bool) {
+	secret := r.pattern.secret
+	t := &s.set.targets[secret]
+	lo, hi := r.touched(t)
+	whole := r.whole()
 	if !whole && (t.whole || hi-lo < least) {
 		return
 	}
