@@ -82,7 +82,7 @@ type Record struct {
 	Src            string          `json:"src,omitempty" kinds:"attack,leak,runtime" doc:"who sent the event, or the function that leaked"`
 	Dest           string          `json:"dest,omitempty" kinds:"attack,leak,runtime,connection,invocation" doc:"the function, or the host that was asked for"`
 	DVC            string          `json:"dvc,omitempty" kinds:"attack,leak,runtime" doc:"who says so: the function's ARN"`
-	EventSource    string          `json:"event_source,omitempty" kinds:"attack,leak,invocation" doc:"what triggered the invocation: sns"`
+	EventSource    string          `json:"event_source,omitempty" kinds:"attack,leak,invocation,connection" doc:"what triggered the invocation: sns"`
 	Path           string          `json:"path,omitempty" kinds:"attack,leak" doc:"where in the event (Records[0].Sns.Message), or place of a request (url), or response"`
 	DecodeChain    []string        `json:"decode_chain,omitempty" kinds:"attack,leak" doc:"what was undone to see it, outermost first"`
 	Matched        string          `json:"matched,omitempty" kinds:"attack,leak" doc:"the offending span, at most 512 bytes, own secrets replaced"`
