@@ -77,19 +77,34 @@ const (
 	ListRefuse  ListAnswer = "refuse"
 )
 
+var builtinLists = [...]struct {
+	tier Tier
+	what string
+	list []string
+}{
+	{TierOne, "request bin", requestBins[:]}, {TierOne, "out-of-band test host", outOfBand[:]},
+	{TierTwo, "chat webhook", chats[:]}, {TierTwo, "tunnel", tunnels[:]}, {TierTwo, "paste or file drop", drops[:]},
+	{TierTwo, "DNS over HTTPS", resolvers[:]},
+}
+
+// listedBelow reports whether a name that ends in suffix, ".example", may be on a list.
+func listedBelow(suffix string) bool {
+	if tier, _ := Exfiltration(suffix[1:]); tier != TierNone {
+		return true
+	}
+	for _, l := range builtinLists {
+		if slices.ContainsFunc(l.list, func(entry string) bool { return strings.HasSuffix("."+entry, suffix) }) {
+			return true
+		}
+	}
+	return false
+}
+
 // Exfiltration returns the tier of the built-in list that has host, and what its
 // hosts are.
 func Exfiltration(host string) (Tier, string) {
 	name := canonical(host)
-	for _, l := range [...]struct {
-		tier Tier
-		what string
-		list []string
-	}{
-		{TierOne, "request bin", requestBins[:]}, {TierOne, "out-of-band test host", outOfBand[:]},
-		{TierTwo, "chat webhook", chats[:]}, {TierTwo, "tunnel", tunnels[:]}, {TierTwo, "paste or file drop", drops[:]},
-		{TierTwo, "DNS over HTTPS", resolvers[:]},
-	} {
+	for _, l := range builtinLists {
 		if inList(l.list, name) {
 			return l.tier, l.what
 		}

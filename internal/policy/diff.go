@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -66,31 +67,8 @@ func (d *diff) modes(old, now *Policy) {
 
 // rules compares what hosts may be reached, and how.
 func (d *diff) rules(old, now *Policy) {
-	before, after := byHost(old.file.allow), byHost(now.file.allow)
-	for _, host := range slices.Sorted(maps.Keys(after)) {
-		switch was, known := before[host]; {
-		case !known:
-			d.add(true, "new host since the last deploy: %s (%s)", host, strings.Join(after[host], "; "))
-		case !slices.Equal(was, after[host]):
-			d.add(!narrower(after[host], was), "%s: %s; was %s", host, strings.Join(after[host], "; "), strings.Join(was, "; "))
-		}
-	}
-	for _, host := range slices.Sorted(maps.Keys(before)) {
-		if _, still := after[host]; !still {
-			d.add(false, "host no longer allowed: %s", host)
-		}
-	}
-	before, after = byHost(old.file.deny), byHost(now.file.deny)
-	for _, host := range slices.Sorted(maps.Keys(before)) {
-		if !slices.Equal(before[host], after[host]) {
-			d.add(true, "no longer denied as it was: %s (%s)", host, strings.Join(before[host], "; "))
-		}
-	}
-	for _, host := range slices.Sorted(maps.Keys(after)) {
-		if _, was := before[host]; !was {
-			d.add(false, "now denied: %s (%s)", host, strings.Join(after[host], "; "))
-		}
-	}
+	d.allows(&old.file, &now.file)
+	d.denies(&old.file, &now.file)
 	d.patterns("not inspected: ", old.file.bypass, now.file.bypass)
 	d.patterns("event data may go to ", old.file.eventDataHosts, now.file.eventDataHosts)
 	for _, host := range slices.Sorted(maps.Keys(now.file.hosts)) {
@@ -100,23 +78,89 @@ func (d *diff) rules(old, now *Policy) {
 	}
 }
 
-// narrower reports whether each of a's ways was one of b's.
-func narrower(a, b []string) bool {
-	return !slices.ContainsFunc(a, func(way string) bool { return !slices.Contains(b, way) })
-}
-
-// byHost lists, for each host that rules name, on which conditions.
-func byHost(rules []rule) map[string][]string {
-	list := map[string][]string{}
-	for i := range rules {
-		for _, h := range rules[i].hosts {
-			list[h.String()] = append(list[h.String()], rules[i].conditions())
+// allows compares the allow rules. Where all was allowed by default, one that is new
+// lets more happen only for hosts of the built-in lists, over which it wins.
+func (d *diff) allows(old, now *file) {
+	before, after := byHost(old.allow), byHost(now.allow)
+	for _, host := range slices.Sorted(maps.Keys(after)) {
+		to, was := after[host], before[host]
+		wider := (old.denyByDefault || to.host.mayBeListed()) && !to.coveredBy(old.allow)
+		switch {
+		case was == nil && wider:
+			d.add(true, "new host since the last deploy: %s (%s)", host, to)
+		case was == nil:
+			d.add(false, "%s (%s), of what was allowed", host, to)
+		case was.String() != to.String():
+			d.add(wider, "%s: %s; was %s", host, to, was)
 		}
 	}
-	for host := range list {
-		slices.Sort(list[host])
+	for _, host := range slices.Sorted(maps.Keys(before)) {
+		if after[host] == nil && now.denyByDefault && !before[host].coveredBy(now.allow) {
+			d.add(false, "host no longer allowed: %s", host)
+		}
+	}
+}
+
+// denies compares the deny rules. Where all is denied by default, one that is gone lets
+// more happen only where an allow rule may reach what it denied.
+func (d *diff) denies(old, now *file) {
+	before, after := byHost(old.deny), byHost(now.deny)
+	for _, host := range slices.Sorted(maps.Keys(before)) {
+		was, is := before[host], after[host]
+		reachable := !now.denyByDefault || slices.ContainsFunc(now.allow, func(r rule) bool {
+			return slices.ContainsFunc(r.hosts, was.host.mayMeet)
+		})
+		switch {
+		case is != nil && is.String() == was.String():
+		case !was.coveredBy(now.deny):
+			d.add(reachable, "no longer denied as it was: %s (%s)", host, was)
+		case is != nil:
+			d.add(false, "%s: denied %s; was %s", host, is, was)
+		}
+	}
+	for _, host := range slices.Sorted(maps.Keys(after)) {
+		if before[host] == nil {
+			d.add(false, "now denied: %s (%s)", host, after[host])
+		}
+	}
+}
+
+// named are the rules that name one host in the same words.
+type named struct {
+	host  hostPattern
+	rules []*rule
+}
+
+// byHost sorts rules by the hosts that they name.
+func byHost(rules []rule) map[string]*named {
+	list := map[string]*named{}
+	for i := range rules {
+		for _, h := range rules[i].hosts {
+			name := h.String()
+			if list[name] == nil {
+				list[name] = &named{host: h}
+			}
+			list[name].rules = append(list[name].rules, &rules[i])
+		}
 	}
 	return list
+}
+
+// coveredBy reports whether rules hold for all that n's do.
+func (n *named) coveredBy(rules []rule) bool {
+	return !slices.ContainsFunc(n.rules, func(r *rule) bool {
+		return !r.every(n.host, func(w way) bool { return w.coveredBy(rules) })
+	})
+}
+
+// String says on which conditions n's rules hold.
+func (n *named) String() string {
+	var list []string
+	for _, r := range n.rules {
+		list = append(list, r.conditions())
+	}
+	slices.Sort(list)
+	return strings.Join(slices.Compact(list), "; ")
 }
 
 // conditions writes what a rule asks for beside the host.
@@ -168,15 +212,26 @@ func (h hostPattern) String() string {
 	return ""
 }
 
+// patterns notes which patterns are in one list alone; one more is wider unless
+// another covered it.
 func (d *diff) patterns(what string, old, now []hostPattern) {
-	before, after := map[string]bool{}, map[string]bool{}
-	for _, h := range old {
-		before[h.String()] = true
+	written := func(list []hostPattern, but []hostPattern) map[string]hostPattern {
+		set := map[string]hostPattern{}
+		for _, h := range list {
+			if !slices.Contains(but, h) {
+				set[h.String()] = h
+			}
+		}
+		return set
 	}
-	for _, h := range now {
-		after[h.String()] = true
+	more, less := written(now, old), written(old, now)
+	for _, name := range slices.Sorted(maps.Keys(more)) {
+		covered := slices.ContainsFunc(old, func(h hostPattern) bool { return h.covers(more[name]) })
+		d.add(!covered, "%s%s", what, name)
 	}
-	d.sets(what, before, after)
+	for _, name := range slices.Sorted(maps.Keys(less)) {
+		d.add(false, "no longer %s%s", what, name)
+	}
 }
 
 // sets notes what is in one set alone; more is wider.
@@ -194,16 +249,14 @@ func (d *diff) sets(what string, before, after map[string]bool) {
 }
 
 func (d *diff) secrets(old, now *Policy) {
-	pairs := func(p *Policy) map[string]bool {
-		set := map[string]bool{}
-		for name, hosts := range p.file.secretHosts {
-			for _, h := range hosts {
-				set[name+" may go to "+h.String()] = true
-			}
-		}
-		return set
+	names := maps.Clone(old.file.secretHosts)
+	if names == nil {
+		names = map[string][]hostPattern{}
 	}
-	d.sets("", pairs(old), pairs(now))
+	maps.Copy(names, now.file.secretHosts)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		d.patterns(name+" may go to ", old.file.secretHosts[name], now.file.secretHosts[name])
+	}
 	accounts := func(p *Policy) map[string]bool {
 		set := map[string]bool{}
 		for _, a := range p.file.accounts {
@@ -225,21 +278,44 @@ func (d *diff) secrets(old, now *Policy) {
 	}
 }
 
+// exceptions compares what passes although a rule finds it, and until when.
 func (d *diff) exceptions(old, now *Policy) {
-	list := func(p *Policy) map[string]bool {
-		set := map[string]bool{}
-		for i := range p.file.exceptions {
-			e := &p.file.exceptions[i]
-			text := e.String()
-			if e.source != "" {
-				text += " from " + e.source
-			}
-			if !e.until.IsZero() {
-				text += " until " + e.until.Format(time.DateOnly)
-			}
-			set[text] = true
+	before, after := excepted(old.file.exceptions), excepted(now.file.exceptions)
+	for _, what := range slices.Sorted(maps.Keys(after)) {
+		switch was, known := before[what]; {
+		case !known:
+			d.add(true, "exception %s%s", what, ending(after[what]))
+		case !was.Equal(after[what]):
+			later := !was.IsZero() && (after[what].IsZero() || after[what].After(was))
+			d.add(later, "exception %s%s; was%s", what, ending(after[what]), cmp.Or(ending(was), " without end"))
 		}
-		return set
 	}
-	d.sets("exception ", list(old), list(now))
+	for _, what := range slices.Sorted(maps.Keys(before)) {
+		if _, still := after[what]; !still {
+			d.add(false, "no longer exception %s", what)
+		}
+	}
+}
+
+// excepted says until when each exception holds; zero is for ever.
+func excepted(list []exception) map[string]time.Time {
+	set := map[string]time.Time{}
+	for i := range list {
+		e := &list[i]
+		text := e.String()
+		if e.source != "" {
+			text += " from " + e.source
+		}
+		if last, twice := set[text]; !twice || !last.IsZero() && (e.until.IsZero() || e.until.After(last)) {
+			set[text] = e.until
+		}
+	}
+	return set
+}
+
+func ending(until time.Time) string {
+	if until.IsZero() {
+		return ""
+	}
+	return " until " + until.Format(time.DateOnly)
 }

@@ -116,8 +116,14 @@ func TestDiff(t *testing.T) {
 		{"in other words", "mode: enforce\negress:\n  default: deny\n  rules:\n  - deny: evil.test\n  - {allow: A.TEST., ports: [8443, 443]}\nsecrets: {hosts: {A: [a.test]}, watch: [B]}\n", ""},
 		{"a new host", strings.Replace(base, "rules: [", "rules: [{allow: b.test}, ", 1), "+new host since the last deploy: b.test"},
 		{"a port more", strings.Replace(base, "[443, 8443]", "[443, 8443, 22]", 1), "+a.test: ports"},
+		{"a port less", strings.Replace(base, "[443, 8443]", "443", 1), "-a.test: ports 443; was"},
+		{"a path of it", strings.Replace(base, "[443, 8443]", "[443, 8443], paths: /v1/*", 1), "-a.test: ports"},
+		{"a phase of it", strings.Replace(base, "[443, 8443]", "[443, 8443], phases: invoke", 1), "-a.test: ports"},
+		{"two rules in place of one", strings.Replace(base, "{allow: a.test, ports: [443, 8443]}", "{allow: a.test, ports: 443}, {allow: a.test, ports: 8443}", 1), "-a.test: ports"},
+		{"all below it", strings.Replace(base, "allow: a.test", "allow: [a.test, '*.a.test']", 1), "+new host since the last deploy: *.a.test"},
+		{"denied more widely", strings.Replace(base, "deny: evil.test", "deny: [evil.test, '*.evil.test']", 1), "-now denied: *.evil.test"},
 		{"a host less", strings.Replace(base, "{allow: a.test, ports: [443, 8443]}, ", "", 1), "-host no longer allowed: a.test"},
-		{"a deny less", strings.Replace(base, ", {deny: evil.test}", "", 1), "+no longer denied as it was: evil.test"},
+		{"a deny less", strings.Replace(base, ", {deny: evil.test}", "", 1), "-no longer denied as it was: evil.test"},
 		{"allow by default", strings.Replace(base, "default: deny", "default: allow", 1), "+egress.default"},
 		{"monitor", strings.Replace(base, "enforce", "monitor", 1), "+mode: monitor, was enforce"},
 		{"a pair more", strings.Replace(base, "{A: a.test}", "{A: [a.test, b.test]}", 1), "+A may go to b.test"},
@@ -132,6 +138,60 @@ func TestDiff(t *testing.T) {
 		}
 		if text := strings.Join(got, "\n"); !strings.HasPrefix(text, tt.want) || (text == "") != (tt.want == "") || len(got) > 1 {
 			t.Errorf("%s: %q, want %q", tt.name, text, tt.want)
+		}
+	}
+}
+
+// A change is wider only where more can be reached, whatever the words.
+func TestDiffGoesByMeaning(t *testing.T) {
+	const deny, allow = "egress: {default: deny, rules: [", "egress: {default: allow, rules: ["
+	for _, tt := range []struct {
+		name, old, now string
+		wider          bool
+	}{
+		{"one of many names", deny + "{allow: '*.a.test'}]}", deny + "{allow: x.a.test}]}", false},
+		{"many for one", deny + "{allow: x.a.test}]}", deny + "{allow: '*.a.test'}]}", true},
+		{"a suffix is not its own host", deny + "{allow: '*.a.test'}]}", deny + "{allow: a.test}]}", true},
+		{"what was learned, of everything", "egress: {default: allow}", deny + "{allow: a.test}]}", false},
+		{"a request bin, where all else was allowed", "egress: {default: allow}", deny + "{allow: webhook.site}]}", true},
+		{"what a request bin is below", "egress: {default: allow}", deny + "{allow: '*.site'}]}", true},
+		{"everything, the lists as well", "egress: {default: allow}", allow + "{allow: '*'}]}", true},
+		{"a path below", deny + "{allow: a.test, paths: /v1/*}]}", deny + "{allow: a.test, paths: [/v1/a, /v1/b/*]}]}", false},
+		{"a path beside", deny + "{allow: a.test, paths: /v1/*}]}", deny + "{allow: a.test, paths: /v*}]}", true},
+		{"any path", deny + "{allow: a.test, paths: /v1/*}]}", deny + "{allow: a.test}]}", true},
+		{"a method more", deny + "{allow: a.test, methods: GET}]}", deny + "{allow: a.test, methods: [GET, PUT]}]}", true},
+		{"ports of a range", deny + "{allow: a.test, ports: 1-1024}]}", deny + "{allow: a.test, ports: [22, 80-443]}]}", false},
+		{"all phases in words", deny + "{allow: a.test, phases: [init, invoke, after_response, shutdown]}]}", deny + "{allow: a.test}]}", false},
+		{"a part of a block", deny + "{allow: 10.0.0.0/8}]}", deny + "{allow: 10.1.2.3}]}", false},
+		{"a block round it", deny + "{allow: 10.1.0.0/16}]}", deny + "{allow: 10.0.0.0/8}]}", true},
+		{"a bucket of many", deny + "{allow: 'aws:s3/orders*'}]}", deny + "{allow: 'aws:s3/orders-eu'}]}", false},
+		{"buckets of one", deny + "{allow: 'aws:s3/orders'}]}", deny + "{allow: 'aws:s3/orders*'}]}", true},
+		{"a webhook of a workspace", deny + "{allow: 'slack:t0123'}]}", deny + "{allow: 'slack:t0123/b1'}]}", false},
+		{"another workspace's", deny + "{allow: 'slack:t012'}]}", deny + "{allow: 'slack:t0123/b1'}]}", true},
+		{"denied on all ports", allow + "{deny: e.test, ports: 443}]}", allow + "{deny: e.test}]}", false},
+		{"denied on one port", allow + "{deny: e.test}]}", allow + "{deny: e.test, ports: 443}]}", true},
+		{"denied by default, and out of reach", allow + "{deny: e.test}]}", deny + "{allow: a.test}]}", false},
+		{"denied no more, and in reach of an allow", deny + "{deny: x.a.test}, {allow: '*.a.test'}]}", deny + "{allow: '*.a.test'}]}", true},
+		{"a block denied no more, which a name may resolve to", deny + "{deny: 10.0.0.0/8}, {allow: a.test}]}", deny + "{allow: a.test}]}", true},
+		{"a secret's host of many", "secrets: {hosts: {A: '*.a.test'}}", "secrets: {hosts: {A: x.a.test}}", false},
+		{"a secret's hosts in place of one", "secrets: {hosts: {A: x.a.test}}", "secrets: {hosts: {A: '*.a.test'}}", true},
+		{"an exception that ends earlier", "events: {exceptions: [{rule: sqli.union, path: q, reason: a}]}", "events: {exceptions: [{rule: sqli.union, path: q, reason: a, until: 2026-12-31}]}", false},
+		{"an exception that ends later", "events: {exceptions: [{rule: sqli.union, path: q, reason: a, until: 2026-12-31}]}", "events: {exceptions: [{rule: sqli.union, path: q, reason: a, until: 2027-01-31}]}", true},
+	} {
+		var both [2]*policy.Policy
+		for i, text := range []string{tt.old, tt.now} {
+			p, err := policy.Parse([]byte("version: 1\n" + text + "\n"))
+			if err != nil {
+				t.Fatalf("%s: %v", tt.name, err)
+			}
+			both[i] = p
+		}
+		list, wider := policy.Diff(both[0], both[1]), false
+		for _, c := range list {
+			wider = wider || c.Wider
+		}
+		if wider != tt.wider || len(list) == 0 && tt.name != "all phases in words" {
+			t.Errorf("%s: wider %v: %v", tt.name, wider, list)
 		}
 	}
 }
