@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/publicsuffix"
 
 	"gatehouse/cmd/gatehouse/records"
 	"gatehouse/cmd/gatehouse/replay"
@@ -79,9 +80,9 @@ func (f *learnFlags) run(cmd *cobra.Command, names []string) error {
 		return err
 	}
 	if f.function == "" && len(functions) > 1 {
-		return fmt.Errorf("the records are of %d functions, say which with --function: %v", len(functions), slices.Sorted(maps.Keys(functions)))
+		return ofMany(functions)
 	}
-	l.Fold(f.fold)
+	l.Fold(f.fold, shared)
 	if len(l.Hosts()) == 0 {
 		return fmt.Errorf("%d records, and no connection among them that teaches anything", n)
 	}
@@ -101,6 +102,23 @@ func (f *learnFlags) run(cmd *cobra.Command, names []string) error {
 		return err
 	}
 	return os.WriteFile(f.out, []byte(text), 0o644)
+}
+
+// shared reports whether names below name belong to many: a public suffix, or a
+// provider's own domain, below which there are some.
+func shared(name string) bool {
+	if suffix, _ := publicsuffix.PublicSuffix(name); suffix == name {
+		return true
+	}
+	owned, err := publicsuffix.EffectiveTLDPlusOne(name)
+	return err != nil || slices.Contains(clouds[:], owned)
+}
+
+// clouds are the domains of providers with names that anybody can rent, some of them
+// public suffixes and some not.
+var clouds = [...]string{
+	"amazonaws.com", "amazonaws.com.cn", "api.aws", "app.aws", "awsapps.com", "azure.com", "azure.net", "azurewebsites.net", "cloudapp.net",
+	"cloudfront.net", "googleapis.com", "googleusercontent.com", "on.aws", "windows.net",
 }
 
 // when reads a time or a date; "" is none.
@@ -132,6 +150,7 @@ func readRecords(cmd *cobra.Command, names []string, each func(*record.Record)) 
 func newDiffCommand() *cobra.Command {
 	var asJSON bool
 	var from []string
+	var function string
 	c := &cobra.Command{
 		Use:   "diff [--records RECORDS] OLD NEW",
 		Short: "Say what a new policy, or a new version, reaches that the old one did not",
@@ -141,7 +160,7 @@ to reach. It exits with 1 where the new one lets more happen, and with 0 where i
   gatehouse policy diff --records console.db 41 42`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			changes, err := changes(cmd, from, args[0], args[1])
+			changes, err := changes(cmd, from, function, args[0], args[1])
 			if err != nil {
 				return err
 			}
@@ -149,11 +168,12 @@ to reach. It exits with 1 where the new one lets more happen, and with 0 where i
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print each change as one line of JSON")
+	c.Flags().StringVar(&function, "function", "", "only this function's records; there is one in the records otherwise")
 	c.Flags().StringArrayVar(&from, "records", nil, "compare the versions OLD and NEW in these `records`; may be given more than once")
 	return c
 }
 
-func changes(cmd *cobra.Command, from []string, old, now string) ([]policy.Change, error) {
+func changes(cmd *cobra.Command, from []string, function, old, now string) ([]policy.Change, error) {
 	if len(from) == 0 {
 		before, err1 := readPolicy(old)
 		after, err2 := readPolicy(now)
@@ -162,22 +182,26 @@ func changes(cmd *cobra.Command, from []string, old, now string) ([]policy.Chang
 		}
 		return policy.Diff(before, after), nil
 	}
-	before, after := policy.Learned{Version: old}, policy.Learned{Version: now}
-	if _, err := readRecords(cmd, from, func(r *record.Record) { before.Add(r); after.Add(r) }); err != nil {
+	before, after := policy.Learned{Function: function, Version: old}, policy.Learned{Function: function, Version: now}
+	functions := map[string]bool{}
+	_, err := readRecords(cmd, from, func(r *record.Record) {
+		functions[r.FunctionName] = true
+		before.Add(r)
+		after.Add(r)
+	})
+	switch {
+	case err != nil:
 		return nil, err
+	case function == "" && len(functions) > 1:
+		return nil, ofMany(functions)
+	case len(before.Hosts()) == 0:
+		return nil, fmt.Errorf("no connection of version %q is in the records: there is nothing to compare with", old)
 	}
-	var list []policy.Change
-	for _, host := range after.Hosts() {
-		if !slices.Contains(before.Hosts(), host) {
-			list = append(list, policy.Change{Wider: true, What: "new host since the last deploy: " + after.Describe(host)})
-		}
-	}
-	for _, host := range before.Hosts() {
-		if !slices.Contains(after.Hosts(), host) {
-			list = append(list, policy.Change{What: "no longer reached: " + before.Describe(host)})
-		}
-	}
-	return list, nil
+	return after.Changes(&before), nil
+}
+
+func ofMany(functions map[string]bool) error {
+	return fmt.Errorf("the records are of %d functions, say which with --function: %q", len(functions), slices.Sorted(maps.Keys(functions)))
 }
 
 func printChanges(cmd *cobra.Command, list []policy.Change, asJSON bool) error {

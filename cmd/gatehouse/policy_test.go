@@ -152,3 +152,43 @@ func TestPolicyMistakes(t *testing.T) {
 		t.Errorf("schema: %+v", got.exit)
 	}
 }
+
+// Two versions are compared by all that they reached, not by hosts alone, and those of
+// another function are not among them.
+func TestDiffOfVersions(t *testing.T) {
+	const line = `{"kind":"connection","time":"2026-01-02T03:04:05Z","function_name":%q,"function_version":%q,"region":"eu-west-1","dest":%q,"dest_port":%d,"phase":"invoke","would_action":"allowed"}` + "\n"
+	file := filepath.Join(t.TempDir(), "records.jsonl")
+	text := fmt.Sprintf(line, "orders", "41", "a.test", 443) + fmt.Sprintf(line, "orders", "42", "a.test", 443) +
+		fmt.Sprintf(line, "orders", "43", "a.test", 8443) + fmt.Sprintf(line, "mails", "42", "b.test", 443)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args []string
+		exit int
+		want string
+	}{
+		{[]string{"41", "42"}, 2, "--function"},
+		{[]string{"--function", "orders", "41", "42"}, 0, ""},
+		{[]string{"--function", "orders", "41", "43"}, 1, "+ a.test: new ports 8443"},
+		{[]string{"--function", "orders", "40", "42"}, 2, `no connection of version "40"`},
+	} {
+		got := runPolicy(t, append([]string{"diff", "--records", file}, tt.args...)...)
+		if got.exit != tt.exit || !strings.Contains(got.stdout+got.stderr, tt.want) {
+			t.Errorf("%v: %+v", tt.args, got)
+		}
+	}
+}
+
+// What is below a name that anybody can rent names under is not folded.
+func TestFoldKnowsPublicSuffixes(t *testing.T) {
+	for name, want := range map[string]bool{
+		"cdn.example": true, "eu.cdn.example": true, "example": false, "co.uk": false, "github.io": false, "s3.example": true,
+		"execute-api.eu-west-1.amazonaws.com": false, "eu-west-1.amazonaws.com": false, "lambda-url.eu-west-1.on.aws": false,
+		"blob.core.windows.net": false, "core.windows.net": false, "cloudfront.net": false, "herokuapp.com": false, "vercel.app": false,
+	} {
+		if got := !shared(name); got != want {
+			t.Errorf("%s: folded %v, want %v", name, got, want)
+		}
+	}
+}

@@ -37,9 +37,14 @@ type reached struct {
 	versions        map[string]bool
 	seen            int  // connections
 	unseen          bool // some of them not decrypted
+	tls             bool // some of them decrypted, and not plain HTTP
 	odd             bool // a path that no rule can name
+	cut             bool // more requests than a record lists
 	first           time.Time
 }
+
+// maxListed is how many requests a record lists at most.
+const maxListed = 64
 
 // maxPrefixes is how many beginnings of paths a rule names; a host with more of them
 // is allowed whatever the path.
@@ -68,6 +73,12 @@ func (l *Learned) connection(r *record.Record) {
 	switch {
 	case r.Dest == "":
 		l.skip("a request that names no host")
+	case !oneHost(r.Dest):
+		l.skip(fmt.Sprintf("not the name of one host: %.100q", r.Dest))
+	case r.DestPort < 1 || r.DestPort > 65535:
+		l.skip("no port: " + r.Dest)
+	case r.Phase != "" && !slices.Contains(allPhases[:], r.Phase):
+		l.skip("a phase that there is not: " + r.Dest)
 	case r.WouldAction == "blocked":
 		l.skip("refused, or would have been: " + r.Dest)
 	case tier != TierNone:
@@ -80,6 +91,13 @@ func (l *Learned) connection(r *record.Record) {
 }
 
 func (l *Learned) skip(why string) { l.skipped[why]++ }
+
+// oneHost reports whether a rule for host is one for host alone. What a record says was
+// asked for by the function, which may be somebody else's by now: "*" is no host.
+func oneHost(host string) bool {
+	h, err := parseHost(host)
+	return err == nil && (h.exact != "" || h.net.IsValid() && h.net.IsSingleIP() && !strings.Contains(host, "/"))
+}
 
 func (l *Learned) reach(r *record.Record) {
 	requests := r.Requests
@@ -98,8 +116,16 @@ func (l *Learned) reach(r *record.Record) {
 			continue
 		}
 		path := u.EscapedPath()
-		at := l.at(hostFor(r.Dest, path, r.Region), r)
-		at.methods[strings.ToUpper(q.Method)] = true
+		method, err := parseMethod(q.Method)
+		host := hostFor(r.Dest, path, r.Region)
+		if _, bad := parseHost(host); err != nil || bad != nil || strings.HasSuffix(host, "*") {
+			l.skip("a request with a method or a bucket that no rule can name: " + r.Dest)
+			continue
+		}
+		at := l.at(host, r)
+		at.methods[method] = true
+		at.tls = at.tls || u.Scheme == "https"
+		at.cut = at.cut || len(r.Requests) >= maxListed
 		if prefix, ok := prefixOf(path); ok {
 			at.paths[prefix] = true
 		} else {
@@ -119,11 +145,11 @@ func (l *Learned) at(host string, r *record.Record) *reached {
 		l.reached[host] = one
 	}
 	one.seen++
-	one.names[r.Dest], one.ports[r.DestPort] = true, true
+	one.names[canonical(r.Dest)], one.ports[r.DestPort] = true, true
 	if r.Phase != "" {
 		one.phases[r.Phase] = true
 	}
-	if r.FunctionVersion != "" {
+	if of(strings.ToLower(r.FunctionVersion), "$") {
 		one.versions[r.FunctionVersion] = true
 	}
 	if r.Time.Before(one.first) {
@@ -134,6 +160,7 @@ func (l *Learned) at(host string, r *record.Record) *reached {
 
 // hostFor is how a rule names host: by its tenant where many share it and path tells.
 func hostFor(host, path, region string) string {
+	host = canonical(host)
 	if bucket, s3 := S3Bucket(host, path, region); s3 {
 		if bucket == "" {
 			return host
@@ -170,7 +197,7 @@ func prefixOf(path string) (prefix string, ok bool) {
 
 // leak remembers where a secret went that was seen to go: for a person to look at.
 func (l *Learned) leak(r *record.Record) {
-	if r.Object == "" || r.Dest == "" || r.DLPType != "network" || r.SignatureID != "leak.own-secret" {
+	if r.Object == "" || !oneHost(r.Dest) || r.DLPType != "network" || r.SignatureID != "leak.own-secret" {
 		return
 	}
 	if tier, _ := Exfiltration(r.Dest); tier != TierNone || r.Phase == "init" {
@@ -180,7 +207,7 @@ func (l *Learned) leak(r *record.Record) {
 	if l.pairs[r.Object] == nil {
 		l.pairs[r.Object] = map[string]bool{}
 	}
-	l.pairs[r.Object][r.Dest] = true
+	l.pairs[r.Object][canonical(r.Dest)] = true
 }
 
 // Skipped says what taught nothing, and how often.
@@ -211,11 +238,43 @@ func (l *Learned) Describe(host string) string {
 	return fmt.Sprintf("%s (%s; %d connections since %s)", host, strings.Join(words, ", "), one.seen, one.first.UTC().Format(time.DateOnly))
 }
 
+// Changes says what l has reached that before had not, and what it reaches no more.
+func (l *Learned) Changes(before *Learned) (list []Change) {
+	for _, host := range l.Hosts() {
+		was, is := before.reached[host], l.reached[host]
+		if was == nil {
+			list = append(list, Change{Wider: true, What: "new host since the last deploy: " + l.Describe(host)})
+			continue
+		}
+		for _, c := range []struct{ what, values string }{
+			{"ports", joined(beyond(is.ports, was.ports))}, {"phases", joined(beyond(is.phases, was.phases))},
+			{"methods", joined(beyond(is.methods, was.methods))}, {"paths", joined(beyond(is.paths, was.paths))},
+		} {
+			if c.values != "" {
+				list = append(list, Change{Wider: true, What: host + ": new " + c.what + " " + c.values})
+			}
+		}
+	}
+	for _, host := range before.Hosts() {
+		if l.reached[host] == nil {
+			list = append(list, Change{What: "no longer reached: " + before.Describe(host)})
+		}
+	}
+	return list
+}
+
+// beyond returns what now has and old has not.
+func beyond[K comparable](now, old map[K]bool) map[K]bool {
+	more := maps.Clone(now)
+	maps.DeleteFunc(more, func(k K, _ bool) bool { return old[k] })
+	return more
+}
+
 // Pairs says which secrets went to which hosts, and were recorded for it.
 func (l *Learned) Pairs() []string {
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(l.pairs)) {
-		list = append(list, name+" → "+joined(l.pairs[name]))
+		list = append(list, fmt.Sprintf("%.100q → %s", name, joined(l.pairs[name])))
 	}
 	return list
 }
@@ -244,7 +303,7 @@ func (l *Learned) Write(enforce, pairSecrets bool) string {
 
 func (l *Learned) inspected() bool {
 	for _, one := range l.reached {
-		if !one.unseen {
+		if one.tls && !one.unseen {
 			return true
 		}
 	}
@@ -259,8 +318,8 @@ func (o *reached) write(b *strings.Builder) {
 	if len(o.names) > 1 || !o.names[o.host] {
 		fmt.Fprintf(b, "; %s", joined(o.names))
 	}
-	if len(o.phases) == 1 && o.phases["init"] {
-		b.WriteString("; only while the function initializes: does it have to?")
+	for _, note := range o.notes() {
+		b.WriteString("\n    # " + note)
 	}
 	fmt.Fprintf(b, "\n    - allow: %q\n      ports: [%s]\n", o.host, joined(o.ports))
 	if phases := o.phaseList(); phases != "" {
@@ -269,10 +328,35 @@ func (o *reached) write(b *strings.Builder) {
 	if o.unseen { // a condition on what cannot be seen would not allow
 		return
 	}
-	fmt.Fprintf(b, "      methods: [%s]\n", joined(o.methods))
+	fmt.Fprintf(b, "      methods: [%s]\n", quoted(o.methods))
 	if !o.odd && len(o.paths) <= maxPrefixes {
 		fmt.Fprintf(b, "      paths: [%s]\n", quoted(o.paths))
 	}
+}
+
+// notes are what a person should look at.
+func (o *reached) notes() (list []string) {
+	for _, n := range []struct {
+		holds bool
+		text  string
+	}{
+		{len(o.phases) == 1 && o.phases["init"], "Only while the function initializes: does it have to?"},
+		{anyBucket(o.host), "Which buckets was not seen: this allows all of them, other people's as well."},
+		{!o.unseen && o.odd, "A path that no rule can name was asked for: this allows all paths."},
+		{!o.unseen && !o.odd && len(o.paths) > maxPrefixes, "Too many beginnings of paths: this allows all of them."},
+		{o.cut, "There were more requests than the records list: methods and paths may be missing."},
+	} {
+		if n.holds {
+			list = append(list, n.text)
+		}
+	}
+	return list
+}
+
+// anyBucket reports whether host serves the buckets of everybody.
+func anyBucket(host string) bool {
+	_, s3 := S3Bucket(host, "", "")
+	return s3
 }
 
 // phaseList names the phases where not all of them were seen. What goes on after the
@@ -300,7 +384,7 @@ func (l *Learned) writePairs(b *strings.Builder, allow bool) {
 	}
 	fmt.Fprintf(b, "%ssecrets:\n%s  hosts:\n", mark, mark)
 	for _, name := range slices.Sorted(maps.Keys(l.pairs)) {
-		fmt.Fprintf(b, "%s    %s: [%s]\n", mark, name, quoted(l.pairs[name]))
+		fmt.Fprintf(b, "%s    %q: [%s]\n", mark, name, quoted(l.pairs[name]))
 	}
 }
 
@@ -320,20 +404,20 @@ func quoted(set map[string]bool) string {
 	return strings.Join(list, ", ")
 }
 
-// Fold replaces n hosts or more that lie directly below one name by all below it. A
-// name of two labels is never one: whose it is below them, nobody knows.
-func (l *Learned) Fold(n int) {
+// Fold replaces n hosts or more that lie directly below one name by all below it, where
+// shared does not say that what is below that name belongs to many.
+func (l *Learned) Fold(n int, shared func(name string) bool) {
 	below := map[string][]string{}
 	for host := range l.reached {
 		if _, err := netip.ParseAddr(host); err == nil || strings.ContainsAny(host, ":/") {
 			continue
 		}
-		if _, parent, ok := strings.Cut(host, "."); ok && strings.Count(parent, ".") >= 2 {
+		if _, parent, ok := strings.Cut(host, "."); ok && strings.Contains(parent, ".") && !shared(parent) && !listedBelow("."+parent) {
 			below[parent] = append(below[parent], host)
 		}
 	}
-	for parent, hosts := range below {
-		if len(hosts) >= n && n > 0 {
+	for _, parent := range slices.Sorted(maps.Keys(below)) {
+		if hosts := below[parent]; len(hosts) >= n && n > 0 {
 			l.merge("*."+parent, hosts)
 		}
 	}
@@ -353,7 +437,7 @@ func (l *Learned) merge(into string, hosts []string) {
 		}
 		maps.Copy(all.ports, one.ports)
 		all.seen += one.seen
-		all.unseen, all.odd = all.unseen || one.unseen, all.odd || one.odd
+		all.unseen, all.odd, all.cut, all.tls = all.unseen || one.unseen, all.odd || one.odd, all.cut || one.cut, all.tls || one.tls
 		if one.first.Before(all.first) {
 			all.first = one.first
 		}

@@ -48,7 +48,7 @@ func TestLearn(t *testing.T) {
 	l.Add(seen("webhook.site:443 invoke"))
 	l.Add(&record.Record{Kind: record.Leak, Object: "STOCK_TOKEN", Dest: "stock.example", DLPType: "network", SignatureID: "leak.own-secret", Phase: "invoke"})
 	l.Add(&record.Record{Kind: record.Leak, Object: "STOCK_TOKEN", Dest: "early.example", DLPType: "network", SignatureID: "leak.own-secret", Phase: "init"})
-	l.Fold(3)
+	l.Fold(3, func(name string) bool { return name == "cdn.example" })
 
 	text := l.Write(true, false)
 	p, err := policy.Parse([]byte(text))
@@ -80,6 +80,72 @@ func TestLearn(t *testing.T) {
 	for _, want := range []string{"evil.test", "webhook.site", "early.example"} {
 		if !strings.Contains(skipped, want) {
 			t.Errorf("%s is not among what was left out:\n%s", want, skipped)
+		}
+	}
+}
+
+// What a record says was asked for by the function, which may be somebody else's by now:
+// no word of it opens more than the one host, or writes into the policy.
+func TestLearnIsNotTaught(t *testing.T) {
+	var l policy.Learned
+	l.Add(seen("good.example:443 invoke"))
+	for _, dest := range []string{
+		"*", "*.com", "0.0.0.0/0", "10.0.0.1/32", "aws:self", "aws:s3/theirs", "github:theirs", "x.example\n    - allow: \"*\"", "x.example # \"", "a b", "höst.example", "\x1b[2J", "..",
+	} {
+		r := seen("x:443 invoke")
+		r.Dest = dest
+		l.Add(r)
+	}
+	for _, spoil := range []func(*record.Record){
+		func(r *record.Record) { r.DestPort = 0 }, func(r *record.Record) { r.DestPort = 1 << 20 }, func(r *record.Record) { r.Phase = "invoke]\n" },
+		func(r *record.Record) { r.Requests[0].Method = "GET]\n    - allow: \"*\"\n#" },
+		func(r *record.Record) {
+			r.Dest, r.Requests[0].URL = "s3.eu-west-1.amazonaws.com", "https://s3.eu-west-1.amazonaws.com/a*"
+		},
+		func(r *record.Record) {
+			r.Dest, r.Requests[0].URL = "s3.eu-west-1.amazonaws.com", "https://s3.eu-west-1.amazonaws.com/%2a"
+		},
+	} {
+		r := seen("spoilt.example:443 invoke GET https://spoilt.example/")
+		spoil(r)
+		l.Add(r)
+	}
+	r := seen("good.example:443 invoke")
+	r.FunctionVersion = "1\n    - allow: \"*\"\n#"
+	l.Add(r)
+	l.Add(&record.Record{Kind: record.Leak, Object: "A: []\nmode: monitor\n#", Dest: "good.example", DLPType: "network", SignatureID: "leak.own-secret", Phase: "invoke"})
+	if got := l.Hosts(); len(got) != 1 || got[0] != "good.example" {
+		t.Errorf("learned %q", got)
+	}
+	text := l.Write(true, false)
+	p, err := policy.Parse([]byte(text))
+	if err != nil || p.Mode != policy.Enforce {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	for _, host := range []string{"x.example", "evil.example", "10.0.0.1"} {
+		replayed(t, p, seen(host+":443 invoke"), false)
+	}
+	if n := len(l.Skipped()); n < 13 {
+		t.Errorf("%d reasons: %q", n, l.Skipped())
+	}
+}
+
+func TestFoldLeavesWhatManyShare(t *testing.T) {
+	for _, tt := range []struct {
+		name, want string
+		shared     bool
+	}{
+		{"cdn.example", "*.cdn.example", false},
+		{"execute-api.eu-west-1.amazonaws.com", "", true},
+		{"webhook.site", "", false},
+	} {
+		var l policy.Learned
+		for _, label := range []string{"a", "b", "c"} {
+			l.Add(seen(label + "." + tt.name + ":443 invoke"))
+		}
+		l.Fold(3, func(string) bool { return tt.shared })
+		if got := strings.Join(l.Hosts(), " "); strings.Contains(got, "*") != (tt.want != "") || tt.want != "" && got != tt.want {
+			t.Errorf("%s: %s", tt.name, got)
 		}
 	}
 }
