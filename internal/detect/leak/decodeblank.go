@@ -38,29 +38,49 @@ func (m *blanks) write(p []byte) *detect.Finding {
 // search looks for something compressed behind a blank line, in what is carried over and
 // p. It returns what is to be unpacked; nothing where there is nothing.
 func (m *blanks) search(p []byte) []byte {
-	text := append(bytes.Clone(m.tail), p...)
-	base := m.in - len(m.tail)
-	keep := max(0, len(text)-len(blankLine)+1)
+	text, base, had, end := p, m.in, len(m.tail), m.in+len(p)
+	if had > 0 { // a blank line may lie across, or what follows one
+		text, base = append(bytes.Clone(m.tail), p[:min(len(p), had+len(blankLine)+longestMagic)]...), m.in-had
+	}
+	keep, start := m.look(text)
+	if start < 0 && had > 0 && len(text) < had+len(p) {
+		text, base = p, m.in
+		keep, start = m.look(text)
+	}
+	if start >= 0 {
+		rest := text[start:]
+		if had > 0 && base < m.in { // and all that follows
+			rest = append(bytes.Clone(rest), p[len(text)-had:]...)
+		}
+		m.in, m.tail = base+start, m.tail[:0]
+		if m.open(rest); m.to != nil {
+			return rest
+		}
+		m.in = end
+		return nil
+	}
+	m.in = end
+	m.tail = append(m.tail[:0], text[keep:]...)
+	return nil
+}
+
+// look returns where in text something compressed begins behind a blank line, -1 for
+// nowhere, and from where on it may with what follows.
+func (m *blanks) look(text []byte) (keep, start int) {
+	keep = max(0, len(text)-len(blankLine)+1)
 	for at := 0; ; {
 		i := bytes.Index(text[at:], blankLine)
 		if i < 0 {
-			break
+			return keep, -1
 		}
 		at += i + len(blankLine)
 		if m.parent.begins(text[at:]) {
-			m.in, m.tail = base+at, m.tail[:0]
-			if m.open(text[at:]); m.to != nil {
-				return text[at:]
-			}
-			break
+			return keep, at
 		}
 		if len(text)-at < longestMagic {
-			keep = min(keep, at-len(blankLine)) // it may begin with what follows
+			keep = min(keep, at-len(blankLine))
 		}
 	}
-	m.in = base + len(text)
-	m.tail = append(m.tail[:0], text[keep:]...)
-	return nil
 }
 
 // longestMagic is how many bytes say that something is compressed, at most.

@@ -1,6 +1,7 @@
 package leak
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 	"strings"
@@ -74,16 +75,32 @@ func (s *Tokens) Write(p []byte) (cleared int, f *detect.Finding) {
 	if s.found != nil {
 		return 0, s.found
 	}
-	text := append(s.carry, p...)
 	s.live = -1
-	s.look(text, false)
+	after := s.done
+	if len(s.carry) > 0 { // a token may lie across
+		s.look(append(s.carry, p[:min(len(p), maxToken)]...), s.seen-len(s.carry), after, len(p) <= maxToken, false)
+	}
+	if s.found == nil && len(p) > 0 && (len(s.carry) == 0 || len(p) > maxToken) {
+		s.look(p, s.seen, max(after, s.done), true, false)
+	}
 	if s.found != nil {
 		return 0, s.found
 	}
 	s.seen += len(p)
-	keep := min(len(text), maxToken)
-	s.carry = append(s.carry[:0], text[len(text)-keep:]...)
+	s.keep(p)
 	return s.clear(), nil
+}
+
+// keep carries the end of the stream over.
+func (s *Tokens) keep(p []byte) {
+	if len(p) >= maxToken {
+		s.carry = append(s.carry[:0], p[len(p)-maxToken:]...)
+		return
+	}
+	s.carry = append(s.carry, p...)
+	if n := len(s.carry) - maxToken; n > 0 {
+		s.carry = append(s.carry[:0], s.carry[n:]...)
+	}
 }
 
 // clear returns how many bytes may leave that could not before.
@@ -106,48 +123,69 @@ func (s *Tokens) Flush() (int, *detect.Finding) {
 // Close looks at what ends with the stream.
 func (s *Tokens) Close() *detect.Finding {
 	if s.found == nil {
-		s.look(s.carry, true)
+		s.look(s.carry, s.seen-len(s.carry), s.done, true, true)
 	}
 	return s.found
 }
 
-// look finds the tokens in text that end in it; with last, at its end too. text begins
-// with what is carried over.
-func (s *Tokens) look(text []byte, last bool) {
-	begins := tokenBegins()
-	i := 0
-	for ; i+8 <= len(text) && s.found == nil; i += 5 { // five places for each load
-		word := binary.LittleEndian.Uint64(text[i:])
-		a, b, c, d, e := spread(word), spread(word>>8), spread(word>>16), spread(word>>24), spread(word>>32)
-		if begins[a>>6]>>(a&63)&1|begins[b>>6]>>(b&63)&1|begins[c>>6]>>(c&63)&1|begins[d>>6]>>(d&63)&1|begins[e>>6]>>(e&63)&1 == 0 {
-			continue
-		}
-		for k := range 5 {
-			s.judge(text, i+k, last)
+// look finds the tokens in text, which begins at offset base of the stream, that begin at
+// offset after or later. ends says that the stream so far ends with text, last that it is
+// over. Every prefix but two has a dash or an underscore, which text has seldom.
+func (s *Tokens) look(text []byte, base, after int, ends, last bool) {
+	for _, mark := range [...]byte{'_', '-'} {
+		for at := 0; s.found == nil; at++ {
+			i := bytes.IndexByte(text[at:], mark)
+			if i < 0 {
+				break
+			}
+			at += i
+			if at == 0 || !beforeMark(text[at-1]) {
+				continue
+			}
+			for _, length := range [...]int{2, 3, 4, 5, 6} {
+				if at >= length {
+					s.judge(text, at-length, base, after, ends, last)
+				}
+			}
 		}
 	}
-	for ; i < len(text) && s.found == nil; i++ {
-		s.judge(text, i, last)
+	for _, prefix := range [...]string{"AIza", "hvs."} {
+		for at := 0; s.found == nil; at++ {
+			i := bytes.Index(text[at:], []byte(prefix))
+			if i < 0 {
+				break
+			}
+			at += i
+			s.judge(text, at, base, after, ends, last)
+		}
 	}
+}
+
+// beforeMark reports whether c comes before the first dash or underscore of a prefix.
+func beforeMark(c byte) bool {
+	switch c {
+	case 'p', 'o', 'u', 's', 'r', 'm', 'k', 'b', 't', 'a', 'i':
+		return true
+	}
+	return false
 }
 
 // spread is where in tokenBegins the low four bytes of word stand.
 func spread(word uint64) uint32 { return uint32(word) * 0x9E3779B1 >> 16 }
 
 // judge takes the token that begins at text[i:], if one does.
-func (s *Tokens) judge(text []byte, i int, last bool) {
-	base := s.seen - len(s.carry)
-	if s.found != nil || base+i < s.done || i > 0 && alphanumeric(text[i-1]) {
+func (s *Tokens) judge(text []byte, i, base, after int, ends, last bool) {
+	if s.found != nil || base+i < after || i > 0 && alphanumeric(text[i-1]) || !mayBeToken(text[i:]) {
 		return
 	}
 	for k := range tokens {
-		end, goesOn := tokens[k].at(text[i:], last)
+		end, goesOn := tokens[k].at(text[i:], last || !ends)
 		switch {
 		case end > 0:
-			s.done = base + i + end
+			s.done = max(s.done, base+i+end)
 			s.take(&tokens[k], text[i:i+end], base+i)
 			return
-		case goesOn && tokens[k].sum && s.live < 0 && !vendorHost(tokens[k].vendor, s.Host):
+		case goesOn && tokens[k].sum && (s.live < 0 || base+i < s.live) && !vendorHost(tokens[k].vendor, s.Host):
 			s.live = base + i
 		}
 	}
