@@ -38,18 +38,17 @@ func partitionOf(region string) *partition {
 
 // AWSService reports whether host is a service endpoint of the partition that
 // region lies in, as services document them: SERVICE.REGION.amazonaws.com, with -fips
-// or dualstack, a global one, an account's own (ACCOUNT.SERVICE.REGION…), *.api.aws, or
+// or dualstack, a global one, an account's own (ACCOUNT.ddb.REGION…), *.api.aws, or
 // a VPC endpoint. Hosts that anybody can rent below those names are none: an instance,
 // a load balancer, a domain, a function's URL, an API. Nor are S3's, which are judged
 // by bucket, but for the account's own control endpoint. "" takes any of the
 // commercial partition's regions.
 // https://docs.aws.amazon.com/general/latest/gr/rande.html
 func AWSService(host, region string) bool {
-	rest, ok := partitionOf(region).cut(host, region)
+	labels, ok := partitionOf(region).cut(host, region)
 	if !ok {
 		return false
 	}
-	labels := strings.Split(rest, ".")
 	if n := len(labels); labels[n-1] == "vpce" {
 		labels = labels[:n-1]
 		if len(labels) < 3 || !strings.HasPrefix(labels[0], "vpce-") || strings.HasPrefix(labels[0], "vpce-svc-") {
@@ -57,39 +56,73 @@ func AWSService(host, region string) bool {
 		}
 		labels = labels[1:]
 	}
-	labels = withoutRegion(labels)
-	if len(labels) > 1 && isAccount(labels[0]) && labels[1] != "dkr" { // a registry may be anybody's
-		labels = labels[1:]
-	}
-	if len(labels) == 1 && labels[0] == "ddb" { // of an account's tables
+	if len(labels) == 2 && isRegion(labels[0]) && regionFirst(labels[1]) {
 		return true
+	}
+	labels = withoutRegion(labels)
+	if len(labels) == 2 && isAccount(labels[0]) {
+		return ofAccount(strings.TrimSuffix(labels[1], "-fips"))
 	}
 	return isService(labels)
 }
 
-// cut returns host without the partition's suffix. Where host names a region, it is
-// one of the same partition as region.
-func (p *partition) cut(host, region string) (rest string, ok bool) {
+// regionFirst reports whether old clients ask for a service by REGION.SERVICE.
+func regionFirst(service string) bool { return service == "queue" || service == "elasticmapreduce" }
+
+// ofAccount reports whether a service is asked for by ACCOUNT.SERVICE.
+func ofAccount(service string) bool {
+	switch service {
+	case "ddb", "control-kinesis", "data-kinesis", "s3-control", "cloudfront-kvs":
+		return true
+	}
+	return false
+}
+
+// cut returns the labels of host without the partition's suffix. Where host names a
+// region, it is one of the same partition as region.
+func (p *partition) cut(host, region string) (labels []string, ok bool) {
+	var rest string
 	for _, suffix := range p.suffixes {
 		if rest, ok = strings.CutSuffix(host, suffix); ok {
 			break
 		}
 	}
 	if !ok || rest == "" {
-		return "", false
+		return nil, false
 	}
-	gov := strings.HasPrefix(region, "us-gov-")
-	for label := range strings.SplitSeq(rest, ".") {
-		if isRegion(label) && (partitionOf(label) != p || strings.HasPrefix(label, "us-gov-") != gov) {
-			return "", false
+	labels = strings.Split(rest, ".")
+	named := regionIn(labels)
+	if named != "" && partitionOf(named) != p || strings.HasPrefix(named, "us-gov") != strings.HasPrefix(region, "us-gov-") {
+		return nil, false
+	}
+	return labels, true
+}
+
+// regionIn returns the region that a host below amazonaws.com names, us-gov for all of
+// its partition's; "" for none.
+func regionIn(labels []string) string {
+	n := len(labels)
+	if n > 1 && labels[n-1] == "vpce" {
+		n--
+	}
+	last := labels[n-1]
+	if last == "us-gov" || isRegion(last) {
+		return last
+	}
+	for _, prefix := range [...]string{"s3-website-", "s3-fips-", "s3-"} { // s3-eu-west-1
+		if rest, ok := strings.CutPrefix(last, prefix); ok && isRegion(rest) {
+			return rest
 		}
 	}
-	return rest, true
+	if n == 2 && isRegion(labels[0]) && regionFirst(last) {
+		return labels[0]
+	}
+	return ""
 }
 
 // withoutRegion takes the region, or what stands for none, off the end of labels.
 func withoutRegion(labels []string) []string {
-	if n := len(labels); n > 1 && (isRegion(labels[n-1]) || labels[n-1] == "global") {
+	if n := len(labels); n > 1 && (isRegion(labels[n-1]) || labels[n-1] == "global" || labels[n-1] == "us-gov") {
 		labels = labels[:n-1]
 	}
 	if n := len(labels); n > 1 && labels[n-1] == "dualstack" {
@@ -101,6 +134,11 @@ func withoutRegion(labels []string) []string {
 // isService reports whether labels name a service, with or without -fips.
 func isService(labels []string) bool {
 	last := len(labels) - 1
+	if last == 1 && labels[1] == "timestream" { // its clients are sent to one cell of many: ingest-cell2
+		if at := strings.Index(labels[0], "-cell"); at > 0 && strings.Trim(labels[0][at+len("-cell"):], "0123456789") == "" {
+			return labels[0][:at] == "ingest" || labels[0][:at] == "query"
+		}
+	}
 	name := strings.TrimSuffix(strings.Join(labels, "."), "-fips")
 	if i := strings.IndexByte(name, '.'); i > 0 && last == 1 {
 		name = strings.TrimSuffix(name[:i], "-fips") + name[i:] // api-fips.ecr
@@ -126,11 +164,10 @@ func isAccount(s string) bool { return len(s) == 12 && strings.Trim(s, "01234567
 // and path names none. An access point is a bucket called NAME-ACCOUNT.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
 func S3Bucket(host, path, region string) (bucket string, isS3 bool) {
-	rest, ok := partitionOf(region).cut(host, region)
+	labels, ok := partitionOf(region).cut(host, region)
 	if !ok {
 		return "", false
 	}
-	labels := strings.Split(rest, ".")
 	if n := len(labels); labels[n-1] == "vpce" { // [NAME.]{bucket,accesspoint}.vpce-ID.s3.REGION
 		if n < 4 || labels[n-3] != "s3" || !strings.HasPrefix(labels[n-4], "vpce-") || strings.HasPrefix(labels[n-4], "vpce-svc-") {
 			return "", false

@@ -20,7 +20,12 @@ func TestAWSService(t *testing.T) {
 			"123456789012.ddb.eu-west-1.amazonaws.com", "123456789012.s3-control.eu-west-1.amazonaws.com",
 			"vpce-0a1b2c3d4e5f-abcdefgh.sqs.eu-west-1.vpce.amazonaws.com",
 			"vpce-0a1b2c3d4e5f-abcdefgh-eu-west-1a.kms.eu-west-1.vpce.amazonaws.com",
-			"es.eu-west-1.amazonaws.com", "iot.eu-west-1.amazonaws.com", "logs.eu-west-1.amazonaws.com", "xray.eu-west-1.amazonaws.com",
+			"es.eu-west-1.amazonaws.com", "iot.eu-west-1.amazonaws.com", "redshift-data.eu-west-1.amazonaws.com", "sync-states.eu-west-1.amazonaws.com",
+			"personalize-runtime.eu-west-1.amazonaws.com", "data-servicediscovery.eu-west-1.amazonaws.com", "aps-workspaces.eu-west-1.amazonaws.com",
+			"query.timestream.eu-west-1.amazonaws.com", "ingest-cell2.timestream.eu-west-1.amazonaws.com", "timestream-query.eu-west-1.api.aws",
+			"queue.amazonaws.com", "eu-west-1.queue.amazonaws.com", "eu-west-1.elasticmapreduce.amazonaws.com", "ssmmessages.eu-west-1.amazonaws.com",
+			"123456789012.data-kinesis.eu-west-1.amazonaws.com", "123456789012.cloudfront-kvs.global.api.aws", "data.iot-fips.us-east-1.amazonaws.com",
+			"api-fips.sagemaker.us-east-1.amazonaws.com", "iam.global.api.aws", "logs.eu-west-1.amazonaws.com", "xray.eu-west-1.amazonaws.com",
 		}, []string{
 			"amazonaws.com", ".amazonaws.com", "evil.test", "dynamodb.eu-west-1.amazonaws.com.evil.test", "notamazonaws.com",
 			"ec2-203-0-113-7.eu-west-1.compute.amazonaws.com", "ec2-203-0-113-7.compute-1.amazonaws.com",
@@ -32,9 +37,13 @@ func TestAWSService(t *testing.T) {
 			"vpce-svc-0a1b.eu-west-1.vpce.amazonaws.com", "vpce-1.a1b2.execute-api.eu-west-1.vpce.amazonaws.com",
 			"dynamodb.cn-north-1.amazonaws.com.cn", "dynamodb.us-gov-west-1.amazonaws.com", "dynamodb.us-iso-east-1.c2s.ic.gov",
 			"x.cloudfront.net", "mine.awsapprunner.com", "console.aws.amazon.com", "evil.sqs.eu-west-1.amazonaws.com", "", ".",
+			"123456789012.sqs.eu-west-1.amazonaws.com", "123456789012.execute-api.eu-west-1.amazonaws.com", "us-east-1.sqs.amazonaws.com",
+			"vpce-1.execute-api.eu-west-1.vpce.amazonaws.com", "cn-north-1.queue.amazonaws.com", "iam.us-gov.amazonaws.com", "evil-cell.timestream.eu-west-1.amazonaws.com",
+			"g-abc.eu-west-1.neptune-graph.amazonaws.com", "abc.endpoint.events.amazonaws.com", "doc-x.eu-west-1.cloudsearch.amazonaws.com",
 		}},
 		{"cn-north-1", []string{"dynamodb.cn-north-1.amazonaws.com.cn", "sts.cn-northwest-1.amazonaws.com.cn"}, []string{"dynamodb.eu-west-1.amazonaws.com", "sts.amazonaws.com"}},
-		{"us-gov-west-1", []string{"dynamodb.us-gov-west-1.amazonaws.com", "kms-fips.us-gov-east-1.amazonaws.com"}, []string{"dynamodb.us-west-1.amazonaws.com"}},
+		{"us-gov-west-1", []string{"dynamodb.us-gov-west-1.amazonaws.com", "kms-fips.us-gov-east-1.amazonaws.com", "iam.us-gov.amazonaws.com"},
+			[]string{"dynamodb.us-west-1.amazonaws.com", "sts.amazonaws.com", "iam.amazonaws.com", "x.amazonaws.com"}},
 		{"us-iso-east-1", []string{"sqs.us-iso-east-1.c2s.ic.gov"}, []string{"sqs.us-isob-east-1.sc2s.sgov.gov", "sqs.us-east-1.amazonaws.com"}},
 		{"eusc-de-east-1", []string{"sqs.eusc-de-east-1.amazonaws.eu"}, []string{"sqs.eu-west-1.amazonaws.com"}},
 		{"", []string{"sqs.eu-west-1.amazonaws.com"}, []string{"sqs.cn-north-1.amazonaws.com.cn"}},
@@ -58,6 +67,9 @@ func TestS3Bucket(t *testing.T) {
 		is                 bool
 	}{
 		{"orders.s3.eu-west-1.amazonaws.com", "/k", "orders", true},
+		{"us-gov-west-1.s3.eu-west-1.amazonaws.com", "/k", "us-gov-west-1", true}, // the bucket's name
+		{"orders.s3.us-gov-west-1.amazonaws.com", "/k", "", false},
+		{"orders.s3-us-gov-west-1.amazonaws.com", "/k", "", false},
 		{"a.b.c.s3.eu-west-1.amazonaws.com", "/k", "a.b.c", true},
 		{"orders.s3.amazonaws.com", "/k", "orders", true},
 		{"orders.s3-eu-west-1.amazonaws.com", "/k", "orders", true},

@@ -2,95 +2,54 @@
 // their endpoints begin: a Go file for package policy.
 //
 //	awsservices OUTPUT.go
+//	awsservices -botocore BOTOCORE/data > awsservices/endpoints.txt
 //
-// They come from the endpoints that AWS's SDK for Go knows, and from newer, which
-// names what was added after the last release of that list.
+// They come from the endpoint rules of AWS's SDK for Python, botocore, which are made
+// from the same models as those of AWS's other SDKs. The second form reads them anew
+// out of an installed botocore (pip install botocore); the first needs nothing but
+// this module.
 package main
 
 import (
 	"bytes"
+	_ "embed"
 	"fmt"
 	"go/format"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
-
-	"github.com/aws/aws-sdk-go/aws/endpoints"
 )
 
-// newer are services whose endpoints the list lacks.
-// https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html
-var newer = strings.Fields(`api.sagemaker application-signals appsync apptest b2bi bcm-data-exports bedrock bedrock-agent
-	bedrock-agent-runtime bedrock-agentcore bedrock-agentcore-control bedrock-data-automation bedrock-data-automation-runtime
-	bedrock-runtime codeconnections codeguru-profiler codeguru-security compute-optimizer controlcatalog cost-optimization-hub
-	dataexchange datazone deadline dsql ec2messages eks-auth entityresolution freetier inspector-scan invoicing iotdeviceadvisor
-	ivs-realtime kinesis-video-signaling launchwizard logs mailmanager-smtp mail-manager marketplace-agreement marketplace-catalog
-	marketplace-deployment medical-imaging migrationhub-strategy neptune-graph networkflowmonitor notifications
-	notificationscontacts observabilityadmin omics opensearch partnercentral-selling payment-cryptography payment-cryptography-data.payment-cryptography
-	pca-connector-ad pca-connector-scep q qapps qconnect rbin rds-data repostspace resource-explorer-2 route53profiles s3express-control
-	s3tables s3vectors sagemaker-geospatial security-ir sms-voice social-messaging ssm-quicksetup ssmmessages ssm-guiconnect
-	supplychain taxsettings timestream-influxdb trustedadvisor verifiedpermissions vpc-lattice wickr workspaces-thin-client
-	workspaces-instances api.ecr-public ecr-public`)
+// endpoints are the names out of botocore 1.43.11.
+//
+//go:embed endpoints.txt
+var endpoints string
+
+// others are names that botocore has not: of agents, of Prometheus's remote write, of
+// streams that other SDKs know, and of services that it no longer lists.
+// https://github.com/aws/aws-sdk-go/blob/main/models/endpoints/endpoints.json
+const others = `account api.elastic-inference api.fleethub.iot aps-workspaces codecatalyst.global codestar ec2messages
+	elastictranscoder evidently iotanalytics iotsecuredtunneling lookoutmetrics lookoutvision mobileanalytics nimble opsworks
+	opsworks-cm private-networks projects.iot1click q qldb queue robomaker session.qldb sms ssmmessages tax transcribestreaming
+	verification.signer`
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: awsservices OUTPUT.go")
+	var err error
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == "-botocore":
+		err = fromBotocore(os.Stdout, os.Args[2])
+	case len(os.Args) == 2:
+		names := append(strings.Fields(others), strings.Fields(endpoints)...)
+		slices.Sort(names)
+		err = write(os.Args[1], slices.Compact(names))
+	default:
+		fmt.Fprintln(os.Stderr, "usage: awsservices OUTPUT.go | awsservices -botocore DIR")
 		os.Exit(2)
 	}
-	names := append([]string{}, newer...)
-	for _, p := range endpoints.DefaultPartitions() {
-		for _, service := range p.Services() {
-			for _, e := range service.Endpoints() {
-				r, err := e.ResolveEndpoint()
-				if err != nil {
-					continue // one that wants options
-				}
-				if name := serviceOf(r.URL, p.DNSSuffix(), e.ID()); name != "" {
-					names = append(names, name)
-				}
-			}
-		}
-	}
-	slices.Sort(names)
-	names = slices.Compact(names)
-	if err := write(os.Args[1], names); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "awsservices:", err)
 		os.Exit(1)
 	}
-}
-
-// serviceOf returns what stands before region and suffix in an endpoint's host.
-func serviceOf(endpoint, suffix, region string) string {
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return ""
-	}
-	host := u.Hostname()
-	for _, s := range []string{suffix, "api.aws", "amazonaws.com"} {
-		if rest, ok := strings.CutSuffix(host, "."+s); ok {
-			host = rest
-			break
-		}
-	}
-	host = strings.TrimSuffix(host, "."+strings.TrimPrefix(strings.TrimSuffix(region, "-fips"), "fips-"))
-	labels := strings.Split(host, ".")
-	if last := labels[len(labels)-1]; len(labels) > 1 && strings.Count(last, "-") >= 2 {
-		labels = labels[:len(labels)-1] // a region that has another name
-	}
-	for i := range labels {
-		labels[i] = strings.TrimSuffix(labels[i], "-fips")
-	}
-	name := strings.Join(labels, ".")
-	for _, bad := range []string{"-us-", "-eu-", "-ap-", "-cn-", "cn-", "localhost", "169.", "execute-api"} {
-		if strings.Contains(name, bad) {
-			return ""
-		}
-	}
-	if strings.HasPrefix(name, "s3") && name != "s3-control" {
-		return "" // buckets are judged by their names
-	}
-	return name
 }
 
 func write(path string, names []string) error {
