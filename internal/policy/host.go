@@ -59,12 +59,12 @@ func parseHost(text string) (hostPattern, error) {
 // checkName reports whether s can be a host name: at most 253 bytes, labels of
 // 1 to 63 letters, digits, hyphens and underscores, the last not all digits.
 func checkName(s string) error {
-	if len(s) > 253 {
+	if len(s) > maxName {
 		return errHost
 	}
 	labels := strings.Split(s, ".")
 	for _, label := range labels {
-		if label == "" || len(label) > 63 {
+		if label == "" || len(label) > maxLabel {
 			return errHost
 		}
 		if strings.IndexFunc(label, notInName) >= 0 {

@@ -3,53 +3,212 @@ package policy
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/net/idna"
 )
 
-// Lookalike returns which of the policy's hosts, or of the packages that the function's
-// code has, host looks like without being it; "" for none. A host that a rule allows, or
-// that is AWS's own, is itself. The name below the top-level domain counts: mistyped by a
-// letter or two, written with letters that look alike, a known name joined to another
-// word, or, for a package, its very name below a domain that anybody registers for a
-// coin.
-func (p *Policy) Lookalike(host string, packages []string) (of string) {
-	n := nameOf(host)
-	if n.addr.IsValid() || AWSService(n.text, p.Region) {
-		return ""
-	}
-	label, top := registered(n.text)
-	if len(label) < minLookalike {
-		return ""
-	}
-	for i := range p.file.allow {
-		if matchAny(p.file.allow[i].hosts, n, p.Region) {
-			return ""
-		}
-	}
+// Looks tells hosts that look like one of a policy's, or like a package of the
+// function's. It is immutable and safe for concurrent use.
+type Looks struct {
+	policy *Policy
+	known  []look         // in order of name
+	alike  map[string]int // skeleton → index in known
+	near   map[near][]int // which of known begin with a letter and have a length
+	wanted []string       // registered domains of the policy's hosts: stripe.com
+}
+
+// look is a name that another may be taken for.
+type look struct {
+	name string // the label below the top-level domain, or the package's
+	of   string // what to call it: the policy's host, or the package
+	top  string // the policy's top-level domain; "" for a package's
+}
+
+type near struct {
+	first  byte
+	length int
+}
+
+// Looks compiles what hosts are compared with: the hosts of the rules that allow, and
+// packages, the names of those in the function's code.
+func (p *Policy) Looks(packages []string) *Looks {
+	l := &Looks{policy: p, alike: map[string]int{}, near: map[near][]int{}}
 	for i := range p.file.allow {
 		for _, h := range p.file.allow[i].hosts {
-			known, _ := registered(strings.TrimPrefix(h.exact+h.suffix, "."))
-			if likely(label, known) {
-				return strings.TrimPrefix(h.exact+h.suffix, ".")
+			of := strings.TrimPrefix(h.exact+h.suffix, ".")
+			if name, top := registered(of); len(name) >= shortLookalike {
+				l.known, l.wanted = append(l.known, look{name, of, top}), append(l.wanted, name+"."+top)
 			}
 		}
 	}
-	for _, known := range packages {
-		known = strings.ToLower(strings.ReplaceAll(known, "_", "-"))
-		if len(known) < minLookalike || slices.Contains(plainWords[:], known) {
+	for _, of := range packages {
+		name := strings.ToLower(strings.ReplaceAll(of, "_", "-"))
+		if len(name) >= shortLookalike && len(name) <= maxLabel && !slices.Contains(plainWords[:], name) {
+			l.known = append(l.known, look{name, name, ""})
+		}
+	}
+	slices.SortStableFunc(l.known, func(a, b look) int { return strings.Compare(a.name, b.name) })
+	l.known = slices.CompactFunc(l.known, func(a, b look) bool { return a.name == b.name && a.top == b.top })
+	for i, k := range l.known {
+		if len(k.name) < minLookalike {
 			continue
 		}
-		if likely(label, known) || label == known && cheap(top) {
-			return known
+		if s := skeleton(k.name); l.alike[s] == 0 {
+			l.alike[s] = i + 1
+		}
+		n := near{k.name[0], len(k.name)}
+		l.near[n] = append(l.near[n], i)
+	}
+	return l
+}
+
+// Of returns what host looks like without being it; "" for nothing. A host that a rule
+// allows, or that is AWS's own, is itself. The name below the top-level domain counts:
+// mistyped by a letter or two, written with letters that look alike, a known name joined
+// to another word, or a known name below a domain that anybody registers for a coin. So
+// does the whole of an allowed domain in front of another.
+func (l *Looks) Of(host string) string {
+	n := nameOf(host)
+	if len(l.known) == 0 || len(n.text) > maxName || n.addr.IsValid() || AWSService(n.text, l.policy.Region) {
+		return ""
+	}
+	if _, s3 := S3Bucket(n.text, "", l.policy.Region); s3 {
+		return "" // a bucket may be called like a domain
+	}
+	for i := range l.policy.file.allow {
+		if matchAny(l.policy.file.allow[i].hosts, n, l.policy.Region) {
+			return ""
+		}
+	}
+	for _, domain := range l.wanted { // api.stripe.com.evil.example, but not stripe.com.mx
+		if _, behind, found := strings.Cut("."+n.text, "."+domain+"."); found && strings.Contains(behind, ".") {
+			return domain
+		}
+	}
+	label, top := registered(n.text)
+	if len(label) < shortLookalike {
+		return ""
+	}
+	if _, own := l.find(label); own {
+		return l.elsewhere(label, top)
+	}
+	for _, look := range [...]func(label, top string) string{l.letters, l.joined, l.mistyped} {
+		if of := look(label, top); of != "" {
+			return of
 		}
 	}
 	return ""
 }
 
+// find returns where name stands in known.
+func (l *Looks) find(name string) (at int, found bool) {
+	return slices.BinarySearchFunc(l.known, name, func(k look, name string) int { return strings.Compare(k.name, name) })
+}
+
+// elsewhere is the name itself, below another top-level domain than the policy's, one
+// that is cheap: checkmarx.zone.
+func (l *Looks) elsewhere(label, top string) (of string) {
+	at, _ := l.find(label)
+	for ; at < len(l.known) && l.known[at].name == label; at++ {
+		switch {
+		case l.known[at].top == top:
+			return ""
+		case of == "" && len(label) >= minLookalike && cheap(top):
+			of = l.known[at].of
+		}
+	}
+	return of
+}
+
+// letters is a name in letters that look like its own.
+func (l *Looks) letters(label, _ string) string {
+	if at := l.alike[skeleton(label)]; at > 0 {
+		return l.known[at-1].of
+	}
+	return ""
+}
+
+// joined is a name with another word: git-tanstack.com, and where that is cheap,
+// copayapi.host.
+func (l *Looks) joined(label, top string) string {
+	// A vendor has prisma-data.net and browser-intake-datadoghq.com for himself; nobody
+	// calls his own git-tanstack.com.
+	if word, name, two := strings.Cut(label, "-"); two && word != "" && len(name) >= minLookalike && !strings.Contains(name, "-") {
+		if at, found := l.find(name); found {
+			return l.known[at].of
+		}
+	}
+	if !cheap(top) {
+		return ""
+	}
+	for _, word := range serviceWords {
+		if at, found := l.find(strings.TrimSuffix(label, word)); found {
+			return l.known[at].of
+		}
+		if at, found := l.find(strings.TrimPrefix(label, word)); found {
+			return l.known[at].of
+		}
+	}
+	return ""
+}
+
+// serviceWords are what a host is called after its work.
+var serviceWords = [...]string{
+	"analytics", "api", "app", "assets", "auth", "cdn", "cloud", "data", "dev", "docs", "download", "downloads", "hub", "io", "js", "login", "logs",
+	"metrics", "py", "registry", "sdk", "server", "stats", "static", "status", "support", "telemetry", "update", "updates",
+}
+
+// mistyped is a name with a letter or two changed, one where it is short. Of packages
+// there are many, and honest names beside them: typeorm and typeform.
+func (l *Looks) mistyped(label, top string) string {
+	if len(label) < minLookalike-1 {
+		return ""
+	}
+	for d := -2; d <= 2; d++ {
+		for _, at := range l.near[near{label[0], len(label) + d}] {
+			k := l.known[at]
+			allowed := 1
+			if len(k.name) >= 10 {
+				allowed = 2
+			}
+			switch {
+			case k.name == label+strings.ReplaceAll(top, ".", ""): // temporalio, of temporal.io
+			case k.top == "" && len(k.name) < 9 && !swapped(label, k.name):
+			case typos(label, k.name, allowed) <= allowed:
+				return k.of
+			}
+		}
+	}
+	return ""
+}
+
+// swapped reports whether a is b with two letters in each other's place.
+func swapped(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	return i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+}
+
 // minLookalike is the shortest name that another can be taken for, in characters: below
 // it too much looks like too much.
 const minLookalike = 6
+
+// maxName and maxLabel bound host names and their labels, in bytes.
+// https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
+const (
+	maxName  = 253
+	maxLabel = 63
+)
+
+// shortLookalike is the shortest that counts where more speaks against a host: it is
+// joined to what servers are called, and cheap.
+const shortLookalike = 5
 
 // plainWords are packages that are called like anything else.
 var plainWords = [...]string{
@@ -68,7 +227,7 @@ var plainWords = [...]string{
 // project's own is seldom there.
 func cheap(top string) bool {
 	switch top {
-	case "cloud", "xyz", "top", "icu", "zone", "click", "site", "online", "store", "shop", "club", "live", "fun", "space", "website", "link", "pw", "tk", "ml", "ga",
+	case "cloud", "xyz", "host", "top", "icu", "zone", "click", "site", "online", "store", "shop", "club", "live", "fun", "space", "website", "link", "pw", "tk", "ml", "ga",
 		"cf", "gq", "cc", "ws", "zip", "mov", "quest", "bid", "stream", "lol", "buzz", "monster", "rest", "sbs", "cfd", "cyou", "beauty", "hair", "skin", "ru", "su":
 		return true
 	}
@@ -105,34 +264,17 @@ func secondLevel(label string) bool {
 	return false
 }
 
-// likely reports whether label is taken for known, and is another.
-func likely(label, known string) bool {
-	if len(known) < minLookalike || label == known {
-		return false
-	}
-	if skeleton(label) == skeleton(known) {
-		return true
-	}
-	for part := range strings.SplitSeq(label, "-") { // git-tanstack
-		if part == known && !strings.Contains(known, "-") {
-			return true
-		}
-	}
-	allowed := 1
-	if len(known) >= 10 {
-		allowed = 2
-	}
-	return label[0] == known[0] && typos(label, known, allowed) <= allowed
-}
-
 // skeleton writes letters that look alike as one: what is the same in it looks the same.
-func skeleton(s string) string {
-	s = strings.NewReplacer(
+func skeleton(s string) string { return alike().Replace(s) }
+
+var alike = sync.OnceValue(func() *strings.Replacer {
+	return strings.NewReplacer(
 		"rn", "m", "vv", "w", "0", "o", "1", "l", "i", "l", "3", "e", "5", "s", "-", "", "_", "",
 		"а", "a", "с", "c", "е", "e", "о", "o", "р", "p", "х", "x", "у", "y", "і", "l", "ѕ", "s", "ԁ", "d", "ո", "n", "ο", "o", "α", "a", "ν", "v", "é", "e", "è", "e", "ö", "o", "ü", "u", "ä", "a", "á", "a", "í", "l", "ó", "o", "ı", "l",
-	).Replace(s)
-	return s
-}
+		"ј", "j", "һ", "h", "к", "k", "т", "t", "м", "m", "в", "b", "ɡ", "g", "ɑ", "a", "ӏ", "l", "ł", "l", "ń", "n", "ñ", "n", "ş", "s", "ș", "s", "š", "s", "ç", "c", "ć", "c", "č", "c", "à", "a", "â", "a", "ã", "a", "å", "a", "ā", "a", "ạ", "a",
+		"ê", "e", "ë", "e", "ē", "e", "ė", "e", "ẹ", "e", "ì", "l", "î", "l", "ï", "l", "ī", "l", "ị", "l", "ò", "o", "ô", "o", "õ", "o", "ø", "o", "ō", "o", "ọ", "o", "ù", "u", "ú", "u", "û", "u", "ū", "u", "ụ", "u", "ý", "y", "ÿ", "y", "ż", "z", "ž", "z", "ṭ", "t", "ț", "t", "ţ", "t", "ď", "d", "đ", "d", "ɩ", "l", "ρ", "p", "τ", "t", "υ", "u", "ι", "l", "κ", "k",
+	)
+})
 
 // typos is how many letters must be put in, taken out, changed, or changed for their
 // neighbour, to make a of b; more than most is only that.

@@ -29,7 +29,8 @@ type Guard struct {
 	// through an outlet, so that none needs to be made. Nil never knows.
 	Quiet func(o detect.Outlet, text []byte) bool
 	// Packages are the names of the packages in the function's code, to tell hosts that
-	// look like theirs; asked at each connection that no rule names. Nil: none.
+	// look like theirs; asked once for a policy, at the first connection that no rule of
+	// it names. Nil: none.
 	Packages func() []string
 	// Answers returns what to show the decrypted answers of host to, whole and decoded,
 	// before the function has their end; nil, or a nil answer: nothing.
@@ -60,6 +61,7 @@ type Guard struct {
 
 	seen      seen // strings of earlier events
 	told      told // findings about hosts
+	looks     atomic.Pointer[compiled]
 	recovered atomic.Int64
 	over      atomic.Pointer[chan struct{}] // closed when a halt is over; nil: nothing to wait for
 }

@@ -3,14 +3,24 @@ package proxy
 import (
 	"net/netip"
 	"strings"
+	"sync"
 
 	"gatehouse/internal/detect"
 	"gatehouse/internal/policy"
 	"gatehouse/internal/record"
 )
 
-// host applies the policy's host rules.
+// host applies the policy's host rules, and looks at what the event says.
 func (g *Guard) host(t detect.Target) Verdict {
+	v := g.name(t)
+	if v.Would.Blocks() {
+		return v
+	}
+	return g.fromEvent(t, v)
+}
+
+// name applies the policy's host rules, built-in lists and lookalikes to t's host.
+func (g *Guard) name(t detect.Target) Verdict {
 	d := g.decision(t)
 	v := Verdict{Action: Allow, Would: Allow, Rule: d.Rule, Reason: d.Reason}
 	if !d.Allow {
@@ -22,10 +32,7 @@ func (g *Guard) host(t detect.Target) Verdict {
 	if !d.Allow {
 		return v
 	}
-	if v = g.lookalike(t, v); v.Would.Blocks() {
-		return v
-	}
-	return g.fromEvent(t, v)
+	return g.lookalike(t, v)
 }
 
 // lookalike judges a host that no rule names by what it looks like.
@@ -34,11 +41,7 @@ func (g *Guard) lookalike(t detect.Target, allowed Verdict) Verdict {
 	if p.Lookalikes == policy.ListAllow || allowed.Rule == "egress.rule" || t.Mapped {
 		return allowed
 	}
-	var packages []string
-	if g.Packages != nil {
-		packages = g.Packages()
-	}
-	of := p.Lookalike(t.Host, packages)
+	of := g.looksOf(p).like(t.Host)
 	if of == "" {
 		return allowed
 	}
@@ -48,6 +51,44 @@ func (g *Guard) lookalike(t detect.Target, allowed Verdict) Verdict {
 	}
 	g.listed(t, policy.Decision{Listed: "egress.lookalike-host", ListReason: "host that looks like " + of}, v)
 	return v
+}
+
+// compiled are the looks of one policy, and what they said of the last hosts.
+type compiled struct {
+	policy *policy.Policy
+	looks  *policy.Looks
+	mu     sync.Mutex
+	of     map[string]string // at most maxToldHosts
+}
+
+// like is what host looks like, kept for the requests of one connection.
+func (c *compiled) like(host string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	of, known := c.of[host]
+	if !known {
+		if len(c.of) >= maxToldHosts {
+			clear(c.of)
+		}
+		of = c.looks.Of(host)
+		c.of[host] = of
+	}
+	return of
+}
+
+// looksOf returns what hosts are compared with under p, made at the first connection
+// that no rule names.
+func (g *Guard) looksOf(p *policy.Policy) *compiled {
+	if c := g.looks.Load(); c != nil && c.policy == p {
+		return c
+	}
+	var packages []string
+	if g.Packages != nil {
+		packages = g.Packages()
+	}
+	c := &compiled{policy: p, looks: p.Looks(packages), of: map[string]string{}}
+	g.looks.Store(c)
+	return c
 }
 
 // listed reports that t is on a built-in list, once for each host and invocation.
@@ -89,12 +130,13 @@ func (g *Guard) clientHello(t detect.Target) Verdict {
 	}
 	asked := t.Host
 	t.Host = t.SNI
-	d := g.decision(t)
-	switch _, notName := netip.ParseAddr(asked); {
-	case !d.Allow:
-		return g.outcome(Refuse, d.Rule, refusalFor(d), false)
-	case notName == nil || d.Rule == "egress.rule":
-		return Verdict{Action: Allow, Would: Allow, Rule: d.Rule}
+	v := g.name(t)
+	_, notName := netip.ParseAddr(asked)
+	switch {
+	case v.Would.Blocks():
+		return v
+	case notName == nil || v.Rule == "egress.rule":
+		return Verdict{Action: Allow, Would: Allow, Rule: v.Rule}
 	}
 	return g.outcome(Refuse, "egress.sni-mismatch", "the server name in the handshake is not the host that was asked for", false)
 }

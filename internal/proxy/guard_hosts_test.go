@@ -71,3 +71,30 @@ func TestLookalikeHosts(t *testing.T) {
 		}
 	}
 }
+
+// Who asks for an address says in the handshake what host he means.
+func TestServerNameIsListed(t *testing.T) {
+	for _, tt := range []struct {
+		text, sni string
+		blocked   bool
+		rule      string // of the finding
+	}{
+		{"mode: enforce", "webhook.site", true, "egress.exfiltration-host"},
+		{"mode: monitor", "webhook.site", false, "egress.exfiltration-host"},
+		{"mode: enforce", "hooks.slack.com", false, "egress.drop-host"},
+		{"mode: enforce", "models.litellm.cloud", false, "egress.lookalike-host"},
+		{"mode: enforce\negress: {lookalikes: refuse}", "models.litellm.cloud", true, "egress.lookalike-host"},
+		{"mode: enforce", "docs.litellm.ai", false, ""},
+	} {
+		g := newGuard(t, tt.text)
+		g.Packages = func() []string { return []string{"litellm"} }
+		g.Sandbox.Begin(proxy.Invocation{RequestID: "a"})
+		v := g.Decide(&detect.Observation{Kind: detect.KindClientHello, Target: detect.Target{Host: "192.0.2.1", Port: 443, SNI: tt.sni}})
+		if v.Action.Blocks() != tt.blocked {
+			t.Errorf("%s, %s: %+v", tt.text, tt.sni, v)
+		}
+		if found := len(g.records); found != 0 && tt.rule == "" || tt.rule != "" && (found != 1 || g.records[0].SignatureID != tt.rule || g.records[0].Matched != tt.sni) {
+			t.Errorf("%s, %s: %d findings, want %q", tt.text, tt.sni, found, tt.rule)
+		}
+	}
+}
