@@ -53,6 +53,32 @@ func (r *run) touched(t *target) (lo, hi int) {
 	return r.pattern.touched(r.from, r.from+r.n)
 }
 
+// cover returns one bit for each byte of the secret that r holds and that says something.
+func (r *run) cover(t *target) []uint64 {
+	cover := make([]uint64, t.words())
+	mark := func(from, to int) {
+		for i := from; i < min(to, t.length); i++ {
+			cover[i>>6] |= 1 << (i & 63)
+		}
+	}
+	if r.whole() {
+		mark(0, t.length)
+		return cover
+	}
+	if p := r.pattern; len(p.chain) == 1 && p.chain[0] == separated {
+		for i := r.from; i < r.from+r.n; i++ { // what was between is not there
+			at := int(p.at(i) >> 16)
+			mark(at, at+1)
+		}
+	} else {
+		mark(r.touched(t))
+	}
+	for i, c := range t.common {
+		cover[i] &^= c
+	}
+	return cover
+}
+
 const (
 	// lookLeft is how far in front of the place where it is noticed a run begins at
 	// most, in bytes, and kept how much of a lane is kept for that.

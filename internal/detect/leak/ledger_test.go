@@ -125,6 +125,7 @@ func TestPartsAreQuiet(t *testing.T) {
 		{Name: "SLACK", Value: []byte("xoxb-2748591723-8172635409-QkZ7pTv2Lm9XsRw4Jd8NcYbE")},
 		{Name: "GITHUB", Value: []byte("ghp_zQWBuTSOoRi4A9spHcVYkxkJ0mLq17aBcDeF")},
 		{Name: "PIN", Value: []byte("8273645190")},
+		{Name: "DASHED", Value: []byte("Tr0ub4dor-EXAMPLE-9x")},
 	}, stolen...))
 	random := rand.New(rand.NewPCG(7, 8))
 	text := []string{
@@ -133,7 +134,7 @@ func TestPartsAreQuiet(t *testing.T) {
 		"sk_live_99ZpQ4rT7uVw2XyA8bC6dE3f", "pk_live_51Hq7ZcK2bVtYw9LmPxR4s", "ghp_anotherTokenOfSomebodyElse0123456789",
 		"https://hooks.slack.com/services/T00000000/B00000000", "xoxb-2748591723-8172635409-AnotherTokenOfTheTeam",
 		"enter my password, then 123", "the correct way to feed a horse", `{"password":"********","user":"MyPassword"}`,
-		"wJalrXUtnFE is not enough", strings.Repeat("A", 5000), strings.Repeat("/", 5000), strings.Repeat("01", 5000),
+		"wJalrXUtnFE is not enough", "collector.example", "OR.EXAMPLE", strings.Repeat("A", 5000), strings.Repeat("/", 5000), strings.Repeat("01", 5000),
 		"prod true us-east-1 10 orders-api 00000000-0000-0000-0000-000000000000",
 	}
 	for range 40 {

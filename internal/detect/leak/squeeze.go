@@ -98,9 +98,12 @@ func numbers(v []byte, secret int, format, name string) pattern {
 	return p
 }
 
+// separated is how a secret is written that was found without what stood between.
+const separated = "separated"
+
 // pattern returns what is left of p.
 func (z *squeezer) pattern(p *pattern) pattern {
-	q := pattern{secret: p.secret, chain: append([]string{"separated"}, p.chain...)}
+	q := pattern{secret: p.secret, chain: append([]string{separated}, p.chain...)}
 	last := p.at(0)
 	for i, c := range p.text {
 		if z[c] != 0 {

@@ -338,7 +338,7 @@ const (
 // URLs and JSON make of it.
 func isText(chain []string) bool {
 	for _, c := range chain {
-		if c != "url" && c != "json" && c != "separated" {
+		if c != "url" && c != "json" && c != separated {
 			return false
 		}
 	}
@@ -378,15 +378,7 @@ func (s *stream) count(r *run, least int, final bool) {
 	if !whole && (t.whole || hi-lo < least) {
 		return
 	}
-	alone := make([]uint64, t.words())
-	for i := lo; i < min(hi, t.length); i++ {
-		alone[i>>6] |= 1 << (i & 63)
-	}
-	if !whole {
-		for i, c := range t.common {
-			alone[i] &^= c
-		}
-	}
+	alone := r.cover(t)
 	if whole || count(alone) >= t.alarm {
 		s.found = s.finding(r, r.chain())
 		return
@@ -478,7 +470,7 @@ func (s *stream) finding(r *run, chain []string) *detect.Finding {
 func (s *stream) excerpt(r *run) string {
 	mask := s.set.secrets[r.pattern.secret].mask()
 	l := &s.plain
-	if r.kind != same || len(r.pattern.chain) > 0 && r.pattern.chain[0] == "separated" || r.start < l.base {
+	if r.kind != same || len(r.pattern.chain) > 0 && r.pattern.chain[0] == separated || r.start < l.base {
 		return mask
 	}
 	from, to := max(l.base, r.start-around), min(l.end(), r.end()+around)
