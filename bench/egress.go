@@ -33,7 +33,7 @@ func egress(p programs, n int) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // in the system's folder for such
 	if err := os.Chmod(dir, 0o755); err != nil { // a proxy may make itself another user
 		return nil, err
 	}
