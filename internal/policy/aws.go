@@ -189,7 +189,7 @@ func S3Bucket(host, path, region string) (bucket string, isS3 bool) {
 // isS3Label reports whether label is what S3's hosts have where a service is named.
 func isS3Label(label string) bool {
 	switch label {
-	case "s3", "s3-fips", "s3-accesspoint", "s3-accesspoint-fips", "s3-accelerate", "s3-external-1", "s3-website", "s3-object-lambda":
+	case "s3", "s3-fips", "s3-accesspoint", "s3-accesspoint-fips", "s3-accelerate", "s3-external-1", "s3-website", "s3-object-lambda", "s3-object-lambda-fips":
 		return true
 	}
 	for _, prefix := range [...]string{"s3-website-", "s3-fips-", "s3express-", "s3-"} {
@@ -208,4 +208,27 @@ func s3Name(before []string, path string) string {
 	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	return first
+}
+
+// accessPointOwner returns the account that owns the access point that host is one's:
+// NAME-ACCOUNT.s3-accesspoint.REGION, or of another kind. A bucket may be called
+// NAME-ACCOUNT by anybody.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
+func accessPointOwner(host, region string) (account string, ok bool) {
+	point, s3 := S3Bucket(host, "", region)
+	rest, below := strings.CutPrefix(host, point+".")
+	if !s3 || point == "" || !below || strings.Contains(point, ".") {
+		return "", false
+	}
+	kind, _, _ := strings.Cut(rest, ".")
+	switch strings.TrimSuffix(kind, "-fips") {
+	case "s3-accesspoint", "s3-object-lambda", "accesspoint": // the last is a VPC endpoint's
+	default:
+		return "", false
+	}
+	at := strings.LastIndexByte(point, '-')
+	if at <= 0 || !isAccount(point[at+1:]) {
+		return "", false
+	}
+	return point[at+1:], true
 }

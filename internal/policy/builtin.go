@@ -15,7 +15,7 @@ import (
 
 // requestBins show whoever made them the requests that arrive.
 var requestBins = [...]string{
-	"beeceptor.com", "hookb.in", "hookbin.com", "httpdump.app", "mockbin.org", "pipedream.net", "postb.in",
+	"beeceptor.com", "dnshook.site", "emailhook.site", "hookb.in", "hookbin.com", "httpdump.app", "mockbin.org", "pipedream.net", "postb.in",
 	"posthook.net", "ptsv2.com", "ptsv3.com", "putsreq.com", "requestb.in", "requestbin.com",
 	"requestbin.io", "requestbin.net", "requestcatcher.com", "requestinspector.com", "typedwebhook.tools", "webhook-test.com",
 	"webhook.cool", "webhook.site", "webhookapp.com"}
@@ -50,9 +50,11 @@ var drops = [...]string{
 	"transfer.sh", "uguu.se", "wormhole.app", "x0.at",
 }
 
-// resolvers answer DNS over HTTPS, around whoever watches names.
+// resolvers answer DNS over HTTPS, around whoever watches names: by name, and by the
+// addresses that clients ask first, since they know no name yet.
 var resolvers = [...]string{
-	"1dot1dot1dot1.cloudflare-dns.com", "chrome.cloudflare-dns.com", "cloudflare-dns.com", "dns.adguard-dns.com",
+	"1.0.0.1", "1.1.1.1", "149.112.112.112", "1dot1dot1dot1.cloudflare-dns.com", "2001:4860:4860::8844", "2001:4860:4860::8888", "2606:4700:4700::1001", "2606:4700:4700::1111",
+	"2620:fe::9", "2620:fe::fe", "8.8.4.4", "8.8.8.8", "9.9.9.9", "94.140.14.14", "94.140.15.15", "chrome.cloudflare-dns.com", "cloudflare-dns.com", "dns.adguard-dns.com",
 	"dns.adguard.com", "dns.alidns.com", "dns.google", "dns.nextdns.io", "dns.quad9.net", "doh.cleanbrowsing.org",
 	"doh.dns.sb", "doh.opendns.com", "doh.pub", "mozilla.cloudflare-dns.com", "one.one.one.one",
 }
@@ -103,7 +105,11 @@ func listedBelow(suffix string) bool {
 // Exfiltration returns the tier of the built-in list that has host, and what its
 // hosts are.
 func Exfiltration(host string) (Tier, string) {
-	name := canonical(host)
+	n := nameOf(host)
+	name := n.text
+	if n.addr.IsValid() {
+		name = n.addr.String()
+	}
 	for _, l := range builtinLists {
 		if inList(l.list, name) {
 			return l.tier, l.what
@@ -131,7 +137,7 @@ func (p *Policy) listed(d Decision, host, phase string) Decision {
 	case ListAllow:
 		d.Listed = ""
 	case ListRefuse:
-		d.Allow, d.Undecided, d.Rule, d.Reason = false, false, d.Listed, what
+		d.Allow, d.Undecided, d.Rule, d.Reason = false, d.hoped, d.Listed, what
 	}
 	d.ListReason = what
 	return d

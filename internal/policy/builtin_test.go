@@ -13,7 +13,7 @@ func TestBuiltinLists(t *testing.T) {
 			t.Errorf("%q… is out of order", list[0])
 		}
 		for _, host := range list {
-			if h, err := parseHost(host); err != nil || h.exact != host {
+			if h, err := parseHost(host); err != nil || h.exact != host && !(h.net.IsSingleIP() && h.net.Addr().String() == host) {
 				t.Errorf("%q: %v", host, err)
 			}
 			if all[host] {
@@ -31,6 +31,7 @@ func TestExfiltration(t *testing.T) {
 		"dns.google": TierTwo, "filev2.getsession.org": TierTwo, "1-2-3-4.plesk.page": TierTwo, "pastebin.com": TierTwo,
 		"notwebhook.site": TierNone, "webhook.site.example": TierNone, "telegram.org": TierNone, "google": TierNone,
 		"slack.com": TierNone, "api.stripe.com": TierNone, "": TierNone, ".": TierNone, "192.0.2.1": TierNone,
+		"1.1.1.1": TierTwo, "::ffff:8.8.8.8": TierTwo, "[2606:4700:4700:0::1111]": TierTwo, "1.1.1.2": TierNone, "1.1.1.1.example": TierNone,
 	} {
 		if got, _ := Exfiltration(host); got != want {
 			t.Errorf("Exfiltration(%q) = %v, want %v", host, got, want)

@@ -71,6 +71,6 @@ func (f *file) shadow(r *rule) string {
 // wantsRequest reports whether r can be judged only where the request is seen.
 func (r *rule) wantsRequest() bool {
 	return len(r.methods) > 0 || len(r.paths) > 0 || slices.ContainsFunc(r.hosts, func(h hostPattern) bool {
-		return h.tenant.service != "" && h.tenant.service != "s3"
+		return h.tenant.service != "" && h.tenant.service != "s3" && h.tenant.service != "s3account"
 	})
 }

@@ -109,6 +109,8 @@ func (h hostPattern) mayBeListed() bool {
 		return tier != TierNone
 	case h.suffix != "":
 		return listedBelow(h.suffix)
+	case h.net.IsValid():
+		return slices.ContainsFunc(resolvers[:], func(host string) bool { return h.net.Contains(nameOf(host).addr) })
 	}
 	return h.any || h.tenant.service == "slack" || h.tenant.service == "discord"
 }

@@ -19,7 +19,7 @@ type hostPattern struct {
 }
 
 var (
-	errHost = errors.New("wants a host name, *.suffix, an IP address, a CIDR block, aws:self, aws:s3/BUCKET, github:OWNER, slack:TEAM, discord:WEBHOOK or *")
+	errHost = errors.New("wants a host name, *.suffix, an IP address, a CIDR block, aws:self, aws:s3/BUCKET, aws:s3:ACCOUNT, github:OWNER, slack:TEAM, discord:WEBHOOK or *")
 	errURL  = errors.New("wants a host alone; scheme, port and path have keys of their own")
 	errIDN  = errors.New("wants ASCII; write an international name as it is resolved, xn--…")
 )

@@ -112,6 +112,32 @@ func TestHost(t *testing.T) {
 			"GET s3.eu-west-1.amazonaws.com:443/theirs/k → deny" + def,
 			"GET s3.eu-west-1.amazonaws.com:443/orders-secret/k → deny" + rule,
 		}},
+		{"an account's access points", "egress: {default: deny, rules: [{allow: 'aws:s3:123456789012'}]}", []string{
+			"orders-123456789012.s3-accesspoint.eu-west-1.amazonaws.com:443 → allow" + rule,
+			"orders-123456789012.s3-accesspoint-fips.dualstack.us-east-1.amazonaws.com:443 → allow" + rule,
+			"orders-123456789012.s3-object-lambda.eu-west-1.amazonaws.com:443 → allow" + rule,
+			"orders-123456789012.accesspoint.vpce-1a2b-3c.s3.eu-west-1.vpce.amazonaws.com:443 → allow" + rule,
+			"orders-210987654321.s3-accesspoint.eu-west-1.amazonaws.com:443 → deny" + def,
+			"123456789012.s3-accesspoint.eu-west-1.amazonaws.com:443 → deny" + def,
+			"orders-123456789012.s3.eu-west-1.amazonaws.com:443 → deny" + def, // a bucket that anybody may call so
+			"orders-123456789012.bucket.vpce-1a2b-3c.s3.eu-west-1.vpce.amazonaws.com:443 → deny" + def,
+			"GET s3.eu-west-1.amazonaws.com:443/orders-123456789012/k → deny" + def,
+			"x.orders-123456789012.s3-accesspoint.eu-west-1.amazonaws.com:443 → deny" + def,
+			"orders-123456789012.s3-accesspoint.cn-north-1.amazonaws.com.cn:443 → deny" + def,
+		}},
+		{"during init, nothing but what is named", "egress: {default: allow, rules: [{allow: ['aws:self', config.test], phases: init}, {deny: evil.test}]}", []string{
+			"a.test:443 phase=init → allow" + def, // an allow takes nothing away
+			"evil.test:443 phase=init → deny" + rule,
+		}},
+		{"the lists do not undo a deny, nor name a subdomain twice", "egress: {rules: [{allow: '*.webhook.site'}, {deny: x.webhook.site}, {allow: webhook.site, methods: GET}]}", []string{
+			"a.webhook.site:443 → allow" + rule,
+			"x.webhook.site:443 → deny" + rule,
+			"webhook.site:443 → deny egress.exfiltration-host 1 unverifiable undecided",
+			"GET webhook.site:443/ → allow" + rule,
+			"POST webhook.site:443/ → deny egress.exfiltration-host",
+			"dns.google:443 → allow" + def,
+			"8.8.8.8:443 phase=init → deny egress.drop-host",
+		}},
 		{"tenants", "egress: {default: deny, rules: [{allow: 'github:Acme'}, {allow: 'slack:T0AB'}, {allow: 'slack:T0CD/B01'}, {allow: 'discord:1234'}]}", []string{
 			"github.com:443 → deny egress.unverifiable 1 unverifiable undecided",
 			"GET github.com:443/acme/shop → allow" + rule,

@@ -341,6 +341,7 @@ func FuzzParse(f *testing.F) {
 		"version: 1\nmode: enforce\n", "version: 1\negress: {default: deny, rules: [{allow: '*.test', ports: 1-2, methods: GET, paths: /a*}]}",
 		"version: 1\nevents: {exceptions: [{rule: a.b, path: 'a[*]', until: 2027-01-31, reason: c}]}", "a: [", "? [a]\n: b", "&a [*a]",
 		"version: 1\nsecrets: {hosts: {A: [10.0.0.0/8]}}", "\ufeffversion: 1", "version: 1\n<<: {mode: enforce}", "!!map {}",
+		"version: 1\negress: {builtin_lists: {tier1: allow, tier2: refuse}, lookalikes: refuse, rules: [{allow: ['aws:self', 'aws:s3/a*', 'aws:s3:123456789012']}, {deny: ['github:a', 'slack:t/b', 'discord:1']}]}",
 	} {
 		f.Add([]byte(seed))
 	}

@@ -115,6 +115,10 @@ type Decision struct {
 	// Listed is the id of the rule of the built-in list that has the host, whether or
 	// not that decides, and ListReason what the list's hosts are; "" for none.
 	Listed, ListReason string
+
+	// hoped is set where a rule on method or path could allow what the default does: a
+	// built-in list must not take away what it may still give.
+	hoped bool
 }
 
 // emptyHash is the Hash of Default: that of a policy without text.

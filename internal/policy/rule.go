@@ -105,7 +105,7 @@ func (f *file) decide(a *asked) Decision {
 		}
 	}
 	if !f.denyByDefault {
-		return Decision{Allow: true, Rule: "egress.default", Unverifiable: d.Unverifiable}
+		return Decision{Allow: true, Rule: "egress.default", Unverifiable: d.Unverifiable, hoped: d.Undecided}
 	}
 	if !d.Undecided {
 		d.Rule, d.Reason = "egress.default", "no rule allows it"

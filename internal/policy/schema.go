@@ -89,7 +89,7 @@ func eventsSchema() *schema {
 }
 
 func egressSchema() *schema {
-	host := text("a host name, *.suffix, an address or a block, aws:self, aws:s3/BUCKET, github:OWNER, slack:TEAM, discord:WEBHOOK or *", "")
+	host := text("a host name, *.suffix, an address or a block, aws:self, aws:s3/BUCKET, aws:s3:ACCOUNT, github:OWNER, slack:TEAM, discord:WEBHOOK or *", "")
 	answer := func() *schema { return words("", "allow", "monitor", "refuse") }
 	one := object("", map[string]*schema{
 		"allow": some(host), "deny": some(host), "ports": some(&schema{AnyOf: []*schema{{Type: "integer"}, text("", `^[0-9]+(-[0-9]+)?$`)}}),

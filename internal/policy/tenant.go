@@ -17,6 +17,7 @@ type tenant struct {
 // behind the colon or the slash.
 var tenantServices = [...]struct{ written, service, wants string }{
 	{"aws:s3/", "s3", "wants aws:s3/BUCKET, or aws:s3/BEGINNING*"},
+	{"aws:s3:", "s3account", "wants aws:s3:ACCOUNT, an account's 12 digits"},
 	{"github:", "github", "wants github:OWNER"},
 	{"slack:", "slack", "wants slack:TEAM, or slack:TEAM/BOT, as they stand in a webhook's path: slack:T0123/B4567"},
 	{"discord:", "discord", "wants discord:WEBHOOK, the webhook's number"},
@@ -32,6 +33,9 @@ func parseTenant(s string) (t tenant, ok bool, err error) {
 		t = tenant{service: known.service}
 		t.id, t.prefix = strings.CutSuffix(id, "*")
 		if t.id == "" || strings.Trim(t.id, "abcdefghijklmnopqrstuvwxyz0123456789-_./") != "" || strings.Contains(t.id, "/") && t.service != "slack" {
+			return t, true, errors.New(known.wants)
+		}
+		if t.service == "s3account" && (t.prefix || !isAccount(t.id)) {
 			return t, true, errors.New(known.wants)
 		}
 		return t, true, nil
@@ -63,11 +67,14 @@ func (t tenant) judge(host, path, region string, visible bool) outcome {
 
 // of returns the tenant that a request is for, and whether host is of t's service.
 func (t tenant) of(host, path, region string, visible bool) (id string, shared bool) {
-	if t.service == "s3" {
+	switch t.service {
+	case "s3":
 		if !visible {
 			path = ""
 		}
 		return S3Bucket(host, path, region)
+	case "s3account":
+		return accessPointOwner(host, region)
 	}
 	name := tenantOf(t.service, host)
 	switch {

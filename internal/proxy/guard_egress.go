@@ -116,7 +116,7 @@ func (g *Guard) decision(t detect.Target) policy.Decision {
 	}
 	d := g.Policy().Host(t, string(phase), source)
 	if d.Undecided && t.Decrypted && t.Method == "" {
-		d.Allow = true // its requests are going to be seen, and judged one by one
+		d.Allow, d.Listed = true, "" // its requests are going to be seen, and judged one by one
 	}
 	return d
 }

@@ -98,3 +98,31 @@ func TestServerNameIsListed(t *testing.T) {
 		}
 	}
 }
+
+// A list does not refuse a connection whose requests a rule may allow, once they are
+// seen.
+func TestListedTenant(t *testing.T) {
+	for _, tt := range []struct {
+		decrypted    bool
+		method, path string
+		blocked      bool
+		found        int
+	}{
+		{true, "", "", false, 0},
+		{false, "", "", true, 1},
+		{true, "POST", "/services/T0AB/B1/x", false, 0},
+		{true, "POST", "/services/T0EVIL/B1/x", true, 1},
+	} {
+		g := newGuard(t, "mode: enforce\negress: {builtin_lists: {tier2: refuse}, rules: [{allow: 'slack:T0AB'}]}")
+		g.Sandbox.Begin(proxy.Invocation{RequestID: "a"})
+		kind := detect.KindConnect
+		if tt.method != "" {
+			kind = detect.KindRequest
+		}
+		v := g.Decide(&detect.Observation{Kind: kind, Target: detect.Target{
+			Host: "hooks.slack.com", Port: 443, Decrypted: tt.decrypted, Method: tt.method, Path: tt.path}})
+		if v.Action.Blocks() != tt.blocked || len(g.records) != tt.found {
+			t.Errorf("%+v: %+v, %d findings", tt, v, len(g.records))
+		}
+	}
+}
