@@ -13,7 +13,8 @@ func TestBuiltinLists(t *testing.T) {
 			t.Errorf("%q… is out of order", list[0])
 		}
 		for _, host := range list {
-			if h, err := parseHost(host); err != nil || h.exact != host && !(h.net.IsSingleIP() && h.net.Addr().String() == host) {
+			h, err := parseHost(host)
+			if address := h.net.IsSingleIP() && h.net.Addr().String() == host; err != nil || h.exact != host && !address {
 				t.Errorf("%q: %v", host, err)
 			}
 			if all[host] {

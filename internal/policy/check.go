@@ -29,7 +29,7 @@ func (p *Policy) Warnings(now time.Time, rules []string) (list []string) {
 			add("deny %s: needs to see the request, and TLS is not inspected: over TLS it does not hold", r.reason)
 		}
 	}
-	if !p.file.denyByDefault && len(p.file.allow) > 0 && len(p.file.deny) == 0 {
+	if !p.file.denyByDefault && !p.file.denyInit && len(p.file.allow) > 0 && len(p.file.deny) == 0 {
 		add("egress.default is allow, so the allow rules refuse nothing: set egress.default to deny")
 	}
 	return list

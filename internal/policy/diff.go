@@ -54,6 +54,9 @@ func (d *diff) modes(old, now *Policy) {
 	step(d, "events.profile", old.Profile, now.Profile, ProfileDetect, ProfileBlock)
 	step(d, "events.on_budget closed", old.OnBudgetClosed, now.OnBudgetClosed, false, true)
 	step(d, "egress.default deny", old.file.denyByDefault, now.file.denyByDefault, false, true)
+	if !old.file.denyByDefault && !now.file.denyByDefault {
+		step(d, "egress.init deny", old.file.denyInit, now.file.denyInit, false, true)
+	}
 	step(d, "egress.private_addresses deny", old.DenyPrivate, now.DenyPrivate, false, true)
 	step(d, "egress.inspect.tls", old.InspectTLS, now.InspectTLS, false, true)
 	step(d, "egress.builtin_lists.tier1", old.TierOne, now.TierOne, ListAllow, ListMonitor, ListRefuse)
@@ -84,7 +87,7 @@ func (d *diff) allows(old, now *file) {
 	before, after := byHost(old.allow), byHost(now.allow)
 	for _, host := range slices.Sorted(maps.Keys(after)) {
 		to, was := after[host], before[host]
-		wider := (old.denyByDefault || to.host.mayBeListed()) && !to.coveredBy(old.allow)
+		wider := (old.denyByDefault || old.denyInit && to.in("init") || to.host.mayBeListed()) && !to.coveredBy(old.allow)
 		switch {
 		case was == nil && wider:
 			d.add(true, "new host since the last deploy: %s (%s)", host, to)
@@ -95,7 +98,7 @@ func (d *diff) allows(old, now *file) {
 		}
 	}
 	for _, host := range slices.Sorted(maps.Keys(before)) {
-		if after[host] == nil && now.denyByDefault && !before[host].coveredBy(now.allow) {
+		if after[host] == nil && (now.denyByDefault || now.denyInit && before[host].in("init")) && !before[host].coveredBy(now.allow) {
 			d.add(false, "host no longer allowed: %s", host)
 		}
 	}
@@ -151,6 +154,11 @@ func (n *named) coveredBy(rules []rule) bool {
 	return !slices.ContainsFunc(n.rules, func(r *rule) bool {
 		return !r.every(n.host, func(w way) bool { return w.coveredBy(rules) })
 	})
+}
+
+// in reports whether one of n's rules may hold in phase.
+func (n *named) in(phase string) bool {
+	return slices.ContainsFunc(n.rules, func(r *rule) bool { return holds(r.phases, phase) })
 }
 
 // String says on which conditions n's rules hold.

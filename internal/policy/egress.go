@@ -15,6 +15,7 @@ func (r *reader) egress(n *yaml.Node, key string) {
 	allowed := []word[bool]{{"allow", false}, {"deny", true}}
 	r.mapping(n, key, []field{
 		{"default", choice(r, &p.file.denyByDefault, allowed...)},
+		{"init", choice(r, &p.file.denyInit, allowed...)},
 		{"hosts", r.hosts},
 		{"private_addresses", choice(r, &p.DenyPrivate, allowed...)},
 		{"builtin_lists", r.builtinLists},

@@ -125,9 +125,18 @@ func TestHost(t *testing.T) {
 			"x.orders-123456789012.s3-accesspoint.eu-west-1.amazonaws.com:443 → deny" + def,
 			"orders-123456789012.s3-accesspoint.cn-north-1.amazonaws.com.cn:443 → deny" + def,
 		}},
-		{"during init, nothing but what is named", "egress: {default: allow, rules: [{allow: ['aws:self', config.test], phases: init}, {deny: evil.test}]}", []string{
-			"a.test:443 phase=init → allow" + def, // an allow takes nothing away
+		{"during init, nothing but what is named", "egress: {init: deny, rules: [{allow: ['aws:self', config.test], phases: init}, {allow: api.test, phases: invoke}, {allow: get.test, methods: GET}, {deny: evil.test}]}", []string{
+			"sqs.eu-west-1.amazonaws.com:443 phase=init → allow" + rule,
+			"config.test:443 phase=init → allow" + rule,
+			"api.test:443 phase=init → deny" + def,
+			"a.test:443 phase=init → deny" + def,
+			"a.test:443 → allow" + def,
+			"a.test:443 phase=after_response → allow" + def,
+			"get.test:443 phase=init → deny egress.unverifiable 1 unverifiable undecided",
+			"GET get.test:443/ phase=init → allow" + rule,
 			"evil.test:443 phase=init → deny" + rule,
+			"webhook.site:443 → deny egress.exfiltration-host", // the lists hold as ever
+			"webhook.site:443 phase=init → deny egress.exfiltration-host",
 		}},
 		{"the lists do not undo a deny, nor name a subdomain twice", "egress: {rules: [{allow: '*.webhook.site'}, {deny: x.webhook.site}, {allow: webhook.site, methods: GET}]}", []string{
 			"a.webhook.site:443 → allow" + rule,

@@ -204,6 +204,7 @@ func (p *Policy) WatchSecret(name string) (watch, ignore bool) {
 // is bounded by MaxBytes of text.
 type file struct {
 	denyByDefault bool
+	denyInit      bool // by default, in the init phase
 	deny, allow   []rule
 	hosts         map[string]address
 	bypass        []hostPattern

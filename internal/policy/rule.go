@@ -50,7 +50,7 @@ type asked struct {
 // name other than the host asked for must be allowed as well.
 func (p *Policy) Host(t detect.Target, phase, source string) Decision {
 	a := asked{name: nameOf(t.Host), port: t.Port, method: t.Method, phase: phase, source: source, region: p.Region}
-	if !p.file.denyByDefault && len(p.file.deny) == 0 && len(p.file.allow) == 0 {
+	if !p.file.denyByDefault && !p.file.denyInit && len(p.file.deny) == 0 && len(p.file.allow) == 0 {
 		return p.listed(Decision{Allow: true, Rule: "egress.default"}, a.name.text, phase)
 	}
 	a.resolved = nameOf(t.IP).addr
@@ -104,11 +104,15 @@ func (f *file) decide(a *asked) Decision {
 			}
 		}
 	}
-	if !f.denyByDefault {
+	initial := f.denyInit && !f.denyByDefault && a.phase == "init"
+	if !f.denyByDefault && !initial {
 		return Decision{Allow: true, Rule: "egress.default", Unverifiable: d.Unverifiable, hoped: d.Undecided}
 	}
 	if !d.Undecided {
 		d.Rule, d.Reason = "egress.default", "no rule allows it"
+		if initial {
+			d.Reason += " while the function initializes"
+		}
 	}
 	return d
 }

@@ -98,7 +98,9 @@ func egressSchema() *schema {
 	})
 	one.OneOf = []*schema{{Required: []string{"allow"}}, {Required: []string{"deny"}}}
 	return object("connections that go out", map[string]*schema{
-		"default": words("what becomes of a target that no rule names", "allow", "deny"), "hosts": {Description: "host: address to dial", Type: "object", Any: text("", "")},
+		"default":           words("what becomes of a target that no rule names", "allow", "deny"),
+		"init":              words("the same while the function initializes", "allow", "deny"),
+		"hosts":             {Description: "host: address to dial", Type: "object", Any: text("", "")},
 		"private_addresses": words("RFC 1918, 4193, 6598", "allow", "deny"),
 		"builtin_lists":     object("", map[string]*schema{"tier1": answer(), "tier2": answer()}),
 		"lookalikes":        answer(),
