@@ -2,11 +2,13 @@ package leak_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"testing"
 
+	"gatehouse/internal/detect"
 	"gatehouse/internal/detect/leak"
 )
 
@@ -25,8 +27,17 @@ func many(n int) []leak.Secret {
 	return secrets
 }
 
+// body makes orders in JSON of about that many bytes, each another one.
 func body(size int) []byte {
-	return bytes.Repeat([]byte(`{"id":"5f2b1c9e-000001","customer":"Anne O'Brien","total":12.5,"note":"Please leave it at the door"},`), size/100)
+	names := []string{"Anne O'Brien", "Bo Li", "Chiara Rossi", "Dörte Müller", "Efua Mensah-Owusu", "Fatima Al-Sayed"}
+	notes := []string{"Please leave it at the door", "Ring twice, then wait", "", "Fragile: two glasses, one bowl", "For the 3rd floor"}
+	random := rand.New(rand.NewPCG(5, 6))
+	out := make([]byte, 0, size+200)
+	for i := 0; len(out) < size; i++ {
+		out = fmt.Appendf(out, `{"id":"%08x-%06d","customer":%q,"total":%.2f,"items":[%d,%d],"note":%q},`, random.Uint32(), i,
+			names[random.IntN(len(names))], random.Float64()*200, random.IntN(9000), random.IntN(90), notes[random.IntN(len(notes))])
+	}
+	return out
 }
 
 func BenchmarkNew(b *testing.B) {
@@ -50,6 +61,42 @@ func BenchmarkScanner(b *testing.B) {
 			for b.Loop() {
 				sc := s.Scanner(leak.Stream{})
 				for r := bytes.NewReader(text); r.Len() > 0; {
+					var chunk [32 << 10]byte
+					n, _ := io.ReadFull(r, chunk[:])
+					if _, f := sc.Write(chunk[:n]); f != nil {
+						b.Fatal(f)
+					}
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkDecode has all that is done to a body: what it may be written in, the
+// secrets and vendors' tokens.
+func BenchmarkDecode(b *testing.B) {
+	s := leak.New(many(20))
+	random := rand.New(rand.NewPCG(3, 4))
+	noise := make([]byte, 750<<10)
+	for i := range noise {
+		noise[i] = byte(random.Uint32())
+	}
+	for _, row := range []struct {
+		name string
+		text []byte
+	}{
+		{"json", body(1 << 20)},
+		{"base64", []byte(`{"image":"` + base64.StdEncoding.EncodeToString(noise) + `"}`)},
+		{"noise", noise},
+	} {
+		b.Run(row.name, func(b *testing.B) {
+			b.SetBytes(int64(len(row.text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				sc := leak.Decode(detect.Outlet{Place: "body"}, nil, func() detect.Scanner {
+					return s.Scanner(leak.Stream{})
+				})
+				for r := bytes.NewReader(row.text); r.Len() > 0; {
 					var chunk [32 << 10]byte
 					n, _ := io.ReadFull(r, chunk[:])
 					if _, f := sc.Write(chunk[:n]); f != nil {

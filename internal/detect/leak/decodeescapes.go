@@ -96,6 +96,14 @@ func (e *escapes) undo(p []byte, last bool) *detect.Finding {
 	e.buf = e.buf[:0]
 	i, noted := 0, 0
 	for i < len(text) {
+		if n := plainRun(text[i:min(len(text), noted+markEvery)]); n > 0 {
+			e.buf = append(e.buf, text[i:i+n]...)
+			if i += n; i-noted >= markEvery {
+				noted = i
+				e.marks.add(base+i, e.out+len(e.buf))
+			}
+			continue
+		}
 		n, c, more := escapeAt(text[i:])
 		if more && !last {
 			break
@@ -118,9 +126,18 @@ func (e *escapes) undo(p []byte, last bool) *detect.Finding {
 	e.out += len(e.buf)
 	e.marks.add(base+i, e.out)
 	e.in = base + len(text)
-	rest := bytes.Clone(text[i:])
-	e.carry = rest
+	e.carry = bytes.Clone(text[i:])
 	return under(e.child.write(e.buf), e.name)
+}
+
+// plainRun is how many bytes text begins with that begin no escape.
+func plainRun(text []byte) int {
+	for i, c := range text {
+		if c == '%' || c == '\\' || c == '&' {
+			return i
+		}
+	}
+	return len(text)
 }
 
 func escapeName(c byte) string {
@@ -161,7 +178,7 @@ func hexEscape(text []byte, skip, digits int) (n int, stands []byte, more bool) 
 		if i >= len(text) {
 			return 0, nil, true
 		}
-		d := hexDigit16(text[i])
+		d := int(digits16[text[i]])
 		if d < 0 {
 			return 0, nil, false
 		}
@@ -196,7 +213,7 @@ func entity(text []byte) (n int, stands []byte, more bool) {
 // numeric reports whether a reference may go on with b.
 func numeric(b []byte) bool {
 	for i, c := range b {
-		if hexDigit16(c) < 0 && (i > 0 || c|0x20 != 'x') {
+		if digits16[c] < 0 && (i > 0 || c|0x20 != 'x') {
 			return false
 		}
 	}

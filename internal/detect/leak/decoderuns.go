@@ -14,6 +14,7 @@ type runs struct {
 	parent *layer
 	in     int
 	tail   []byte // the end of what was written, in a run that goes on
+	joint  []byte // tail, and what follows
 	mid    bool   // the run had begun before tail
 	waits  int    // bytes of tail that begin as something compressed, and may not leave
 	packed *unpacked
@@ -26,8 +27,8 @@ const minPacked = 28
 // unpacked is a run under way.
 type unpacked struct {
 	name   string
-	digit  func(c byte) int // -1 for what is none
-	width  uint             // bits a digit
+	digit  *[256]int8 // -1 for what is none
+	width  uint       // bits a digit
 	to     *unpack
 	acc    uint32
 	n      uint
@@ -49,20 +50,22 @@ func (r *runs) write(p []byte) *detect.Finding {
 			p = p[n:]
 			continue
 		}
-		if f, rest := r.search(p); f != nil || rest == nil {
+		n, f := r.search(p[:min(len(p), step)])
+		if f != nil {
 			return f
-		} else {
-			p = rest
 		}
+		p = p[n:]
 	}
 	return nil
 }
 
-// search looks for a beginning in tail and p. rest is what of p follows one.
-func (r *runs) search(p []byte) (f *detect.Finding, rest []byte) {
+// search looks for a beginning in tail and p. n is how much of p stands before one.
+func (r *runs) search(p []byte) (n int, f *detect.Finding) {
+	r.waits = 0
 	text, had := p, len(r.tail)
 	if had > 0 {
-		text = append(r.tail, p...)
+		r.joint = append(append(r.joint[:0], r.tail...), p...)
+		text = r.joint
 	}
 	base := r.in - had
 	for at := 0; ; {
@@ -71,12 +74,11 @@ func (r *runs) search(p []byte) (f *detect.Finding, rest []byte) {
 			r.tail, r.mid = r.tail[:0], false
 			break
 		}
-		begins := !r.mid || start > 0
-		for c := start; c < end; c++ {
-			if !begins && !strings.ContainsRune("/_-+", rune(text[max(c-1, 0)])) || c == start && !begins {
-				continue
-			}
-			begins = false
+		c := start
+		if r.mid && start == 0 {
+			c = nextMark(text, start, end)
+		}
+		for ; c < end; c = nextMark(text, c, end) {
 			u := r.open(text[c:end])
 			if u == nil {
 				if end == len(text) && end-c < minPacked && len(text)-c > r.waits && packedStart(text[c:end]) != nil {
@@ -89,14 +91,12 @@ func (r *runs) search(p []byte) (f *detect.Finding, rest []byte) {
 			if c < had { // digits that came before p
 				held := bytes.Clone(text[c:had])
 				r.in = base + c
-				if _, f := r.decode(held); f != nil {
-					return f, nil
-				}
+				_, f := r.decode(held)
 				r.in = base + had
-				return nil, p
+				return 0, f
 			}
 			r.in = base + c
-			return nil, text[c:]
+			return c - had, nil
 		}
 		if end == len(text) {
 			keep := max(start, end-minPacked)
@@ -107,7 +107,18 @@ func (r *runs) search(p []byte) (f *detect.Finding, rest []byte) {
 		at, r.mid = end, false
 	}
 	r.in = base + len(text)
-	return nil, nil
+	return len(p), nil
+}
+
+// nextMark returns the place behind the next of base64's marks in text[from:end]; end
+// where there is none.
+func nextMark(text []byte, from, end int) int {
+	for i := from; i < end; i++ {
+		if digits64[text[i]] >= 62 {
+			return i + 1
+		}
+	}
+	return end
 }
 
 // nextRun returns the next run in text from at on that is long enough, or that ends
@@ -115,17 +126,17 @@ func (r *runs) search(p []byte) (f *detect.Finding, rest []byte) {
 func nextRun(text []byte, at int) (start, end int) {
 	const stride = minPacked / 2
 	for i := at; i < len(text); i += stride {
-		if base64Digit(text[i]) < 0 {
+		if digits64[text[i]] < 0 {
 			continue
 		}
-		if j := i + stride; j < len(text) && base64Digit(text[j]) < 0 && i > at && i-stride >= at && base64Digit(text[i-stride]) < 0 {
+		if j := i + stride; j < len(text) && digits64[text[j]] < 0 && i > at && i-stride >= at && digits64[text[i-stride]] < 0 {
 			continue
 		}
 		start, end = i, i
-		for start > at && base64Digit(text[start-1]) >= 0 {
+		for start > at && digits64[text[start-1]] >= 0 {
 			start--
 		}
-		for end < len(text) && base64Digit(text[end]) >= 0 {
+		for end < len(text) && digits64[text[end]] >= 0 {
 			end++
 		}
 		if end == len(text) || end-start >= minPacked {
@@ -134,7 +145,7 @@ func nextRun(text []byte, at int) (start, end int) {
 		i = max(i, end-stride)
 	}
 	start = len(text)
-	for start > at && base64Digit(text[start-1]) >= 0 {
+	for start > at && digits64[text[start-1]] >= 0 {
 		start--
 	}
 	if start == len(text) {
@@ -155,7 +166,7 @@ func (r *runs) open(text []byte) *unpacked {
 	}
 	u := &unpacked{name: m.name, digit: m.digit, width: m.width}
 	for _, c := range text[:minPacked] {
-		if u.digit(c) < 0 {
+		if u.digit[c] < 0 {
 			return nil
 		}
 	}
@@ -177,7 +188,7 @@ func (r *runs) open(text []byte) *unpacked {
 // packedMark is how something compressed begins in one encoding.
 type packedMark struct {
 	name  string
-	digit func(byte) int
+	digit *[256]int8
 	width uint
 	fold  bool // case does not count
 	marks string
@@ -185,9 +196,9 @@ type packedMark struct {
 
 // packedMarks are what gzip, zstd, zip and zlib begin as, blanks between them.
 var packedMarks = [...]packedMark{
-	{"base64", base64Digit, 6, false, "H4sI KLUv UEsDB eJw eJx eJy eJz eAE eAF eAG eAH eF4 eF5 eF6 eF7 eNo eNp eNq eNr"},
-	{"hex", hexDigit16, 4, true, "1F8B08 28B52FFD 504B0304 789C 7801 785E 78DA"},
-	{"base32", base32Digit, 5, true, "D6FQQ D6FQR FC2S76 KBFQGB PCOA PCOB PCOC PCOD PCOE PCOF PCOG PCOH PCOI PCOJ PCOK PCOL PCOM PCON PCOO PCOP"},
+	{"base64", &digits64, 6, false, "H4sI KLUv UEsDB eJw eJx eJy eJz eAE eAF eAG eAH eF4 eF5 eF6 eF7 eNo eNp eNq eNr"},
+	{"hex", &digits16, 4, true, "1F8B08 28B52FFD 504B0304 789C 7801 785E 78DA"},
+	{"base32", &digits32, 5, true, "D6FQQ D6FQR FC2S76 KBFQGB PCOA PCOB PCOC PCOD PCOE PCOF PCOG PCOH PCOI PCOJ PCOK PCOL PCOM PCON PCOO PCOP"},
 }
 
 // packedStart returns what text may begin as, as far as it goes; nil where it is
@@ -214,7 +225,7 @@ func packedStart(text []byte) *packedMark {
 func (r *runs) decode(p []byte) (int, *detect.Finding) {
 	u, n, over := r.packed, 0, false
 	for n < len(p) && n < step && !over {
-		switch v := u.digit(p[n]); {
+		switch v := u.digit[p[n]]; {
 		case u.escape && (p[n] == 'n' || p[n] == 'r'):
 			u.escape = false
 		case v >= 0 && !u.escape:
@@ -265,41 +276,28 @@ func (r *runs) cleared() int {
 	return r.packed.marks.upTo(r.packed.to.cleared())
 }
 
-// base64Digit is the value of c in base64's two alphabets, -1 for none.
-func base64Digit(c byte) int {
-	switch {
-	case c >= 'a' && c <= 'z':
-		return int(c-'a') + 26
-	case c >= 'A' && c <= 'Z':
-		return int(c - 'A')
-	case c >= '0' && c <= '9':
-		return int(c-'0') + 52
-	case c == '+' || c == '-':
-		return 62
-	case c == '/' || c == '_':
-		return 63
-	}
-	return -1
-}
+// The values of digits in base64's two alphabets, in base32 and in hex; -1 for what is
+// none.
+var (
+	digits64 = digitsOf("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", "-_")
+	digits32 = digitsOf("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "")
+	digits16 = digitsOf("0123456789ABCDEF", "")
+)
 
-// base32Digit is the value of c in base32, -1 for none.
-func base32Digit(c byte) int {
-	switch {
-	case c|0x20 >= 'a' && c|0x20 <= 'z':
-		return int(c | 0x20 - 'a')
-	case c >= '2' && c <= '7':
-		return int(c-'2') + 26
+// digitsOf makes the table of an alphabet, without regard to case where it has only one.
+// The last digits have other names, too.
+func digitsOf(alphabet, last string) (digits [256]int8) {
+	for c := range digits {
+		digits[c] = -1
 	}
-	return -1
-}
-
-// hexDigit16 is the value of c in hex, -1 for none.
-func hexDigit16(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c|0x20 >= 'a' && c|0x20 <= 'f':
-		return int(c|0x20-'a') + 10
+	for i, c := range []byte(alphabet) {
+		if isUpper(c) && len(alphabet) < 64 {
+			digits[c|0x20] = int8(i)
+		}
+		digits[c] = int8(i)
 	}
-	return -1
+	for i, c := range []byte(last) {
+		digits[c] = int8(len(alphabet) - len(last) + i)
+	}
+	return digits
 }

@@ -1,15 +1,17 @@
 package leak
 
+import "encoding/binary"
+
 // engine is what the streams of a Set look for secrets with.
 type engine struct {
 	secrets []Secret
 	targets []target
 	names   [][]string // of the secrets that have the value of the first one
 
-	exact, differ, squeezed     *grams
-	plainStride, squeezedStride int
-	squeezer                    squeezer
-	credentials                 *index // those that may leave in presigned URLs, as text
+	exact, xored, moved, squeezed *grams
+	plainStride, squeezedStride   int
+	squeezer                      squeezer
+	credentials                   *index // those that may leave in presigned URLs, as text
 }
 
 func newEngine(secrets []Secret, patterns []pattern) *engine {
@@ -37,9 +39,34 @@ func newEngine(secrets []Secret, patterns []pattern) *engine {
 	}
 	left := squeezed(patterns, secrets, e.targets)
 	e.plainStride, e.squeezedStride = strideOf(patterns), strideOf(left)
-	e.exact = newGrams(patterns, e.targets, e.plainStride)
-	e.differ = newGrams(plain, e.targets, e.plainStride, xorWord, addWord)
-	e.squeezed = newGrams(left, e.targets, e.squeezedStride)
+	e.exact = newGrams(patterns, e.targets, e.plainStride, same)
+	e.xored = newGrams(plain, e.targets, e.plainStride, xored)
+	e.moved = newGrams(plain, e.targets, e.plainStride, moved)
+	e.squeezed = newGrams(left, e.targets, e.squeezedStride, same)
 	e.credentials = newIndex(credentials)
 	return e
+}
+
+// plainHit returns the first place from from on, at every step up to last, at which
+// eight bytes of text may be some of a pattern; where there is none, the next place.
+func (e *engine) plainHit(text []byte, from, last, step int) int {
+	exact, xored, moved := e.exact.filter, e.xored.filter, e.moved.filter
+	for ; from <= last; from += step {
+		word := binary.LittleEndian.Uint64(text[from:])
+		if exact.may(hash(word)) || xored.may(hash(xorWord(word))) || moved.may(hash(addWord(word))) {
+			break
+		}
+	}
+	return from
+}
+
+// squeezedHit is plainHit for what is left of a text.
+func (e *engine) squeezedHit(text []byte, from, last, step int) int {
+	squeezed := e.squeezed.filter
+	for ; from <= last; from += step {
+		if squeezed.may(hash(binary.LittleEndian.Uint64(text[from:]))) {
+			break
+		}
+	}
+	return from
 }

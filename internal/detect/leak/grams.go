@@ -9,21 +9,20 @@ import (
 // knows those of whole patterns, so that a part of one is found as well; of forms
 // that are longer than the secret, no more of them than a part of least bytes needs.
 type grams struct {
+	kind     kind // of comparison
 	patterns []pattern
-	shift    int // of a hash to its place in bitmap
-	bitmap   []uint64
+	filter   filter
 	heads    []uint32 // hash bucket → 1 + entry; 0 is empty
 	entries  []gramEntry
 }
 
 type gramEntry struct {
-	word            uint64
 	pattern, offset uint16
 	next            uint32 // 1 + entry; 0 is the end
 }
 
 const (
-	// maxGrams bounds what one set of patterns is found by: 16 bytes each.
+	// maxGrams bounds what one set of patterns is found by: 8 bytes each.
 	maxGrams = 1 << 17
 	// maxPatterns and maxText are what fits a gramEntry.
 	maxPatterns, maxText = 1 << 16, 1 << 16
@@ -36,23 +35,19 @@ const (
 	longSecret = 256
 )
 
-// growth is what a kind of comparison looks for in eight bytes of text.
-type growth func(word uint64) uint64
-
-// newGrams indexes patterns for probes that are stride apart, by their bytes, or, where
-// there are grown, by what these make of them.
-func newGrams(patterns []pattern, targets []target, stride int, grown ...growth) *grams {
-	g := &grams{patterns: patterns[:min(len(patterns), maxPatterns)]}
+// newGrams indexes patterns for probes that are stride apart and compare as k does.
+func newGrams(patterns []pattern, targets []target, stride int, k kind) *grams {
+	g := &grams{kind: k, patterns: patterns[:min(len(patterns), maxPatterns)]}
 	n := 0
 	for i := range g.patterns {
 		p := &g.patterns[i]
 		p.spacing = spacing(p, &targets[p.secret], stride)
 		n += len(p.text)/p.spacing + 1
 	}
-	g.entries = make([]gramEntry, 0, min(n*max(1, len(grown)), maxGrams))
+	g.entries = make([]gramEntry, 0, min(n, maxGrams))
 	for i := range g.patterns {
 		if p := &g.patterns[i]; len(p.text) >= gram && len(p.text) < maxText {
-			g.addPattern(i, grown)
+			g.addPattern(i)
 		}
 	}
 	g.table()
@@ -94,35 +89,50 @@ func gcd(a, b int) int {
 }
 
 // addPattern notes the grams of p that tell something.
-func (g *grams) addPattern(i int, grown []growth) {
+func (g *grams) addPattern(i int) {
 	p := &g.patterns[i]
 	before := len(g.entries)
 	for offset := 0; offset+gram <= len(p.text); offset += p.spacing {
-		word := binary.LittleEndian.Uint64(p.text[offset:])
-		if tells(word) && (!p.escapes() || p.escapeIn(offset, offset+gram)) {
-			g.add(i, offset, word, grown)
+		if g.tells(g.wordAt(i, offset)) && (!p.escapes() || p.escapeIn(offset, offset+gram)) {
+			g.append(i, offset)
 		}
 	}
-	if len(g.entries) == before && !p.escapes() {
-		g.add(i, 0, binary.LittleEndian.Uint64(p.text), grown)
+	if len(g.entries) == before && !p.escapes() && g.kind == same {
+		g.append(i, 0)
 	}
 }
 
-func (g *grams) add(pattern, offset int, word uint64, grown []growth) {
-	if grown == nil {
-		g.append(pattern, offset, word)
+// tells reports whether a word of g has more than two different bytes.
+func (g *grams) tells(word uint64) bool {
+	if g.kind != same {
+		word &= differences
 	}
-	for _, w := range grown {
-		if d := w(word); tells(d & differences) {
-			g.append(pattern, offset, d)
-		}
-	}
+	return tells(word)
 }
 
-func (g *grams) append(pattern, offset int, word uint64) {
+func (g *grams) append(pattern, offset int) {
 	if len(g.entries) < maxGrams {
-		g.entries = append(g.entries, gramEntry{word: word, pattern: uint16(pattern), offset: uint16(offset)})
+		g.entries = append(g.entries, gramEntry{pattern: uint16(pattern), offset: uint16(offset)})
 	}
+}
+
+// wordAt is what g knows of eight bytes of a pattern.
+func (g *grams) wordAt(pattern, offset int) uint64 {
+	return g.kind.word(binary.LittleEndian.Uint64(g.patterns[pattern].text[offset:]))
+}
+
+// word is what e stands for.
+func (g *grams) word(e *gramEntry) uint64 { return g.wordAt(int(e.pattern), int(e.offset)) }
+
+// word is what of eight bytes of a text k compares.
+func (k kind) word(w uint64) uint64 {
+	switch k {
+	case xored:
+		return xorWord(w)
+	case moved:
+		return addWord(w)
+	}
+	return w
 }
 
 // tells reports whether a word has more than two different bytes.
@@ -145,15 +155,15 @@ func tells(word uint64) bool {
 func (g *grams) table() {
 	bitmapBits := max(bits.Len(uint(len(g.entries)))-1, 6) // of 64 bits, two or four are set
 	headBits := max(bits.Len(uint(len(g.entries)))-1, 6)
-	g.shift = 64 - bitmapBits
-	g.bitmap = make([]uint64, 1<<bitmapBits)
+	g.filter = filter{bitmap: make([]uint64, 1<<bitmapBits), shift: uint8(64 - bitmapBits)}
 	g.heads = make([]uint32, 1<<headBits)
 	for i := range g.entries {
 		e := &g.entries[i]
-		h := hash(e.word)
-		g.bitmap[h>>g.shift] |= twoBits(h)
+		word := g.word(e)
+		h := hash(word)
+		g.filter.add(h)
 		head := &g.heads[h>>(64-headBits)]
-		if g.alike(*head, e.word) < maxAlike {
+		if g.alike(*head, word) < maxAlike {
 			e.next, *head = *head, uint32(i+1)
 		}
 	}
@@ -161,7 +171,7 @@ func (g *grams) table() {
 
 func (g *grams) alike(e uint32, word uint64) (n int) {
 	for ; e != 0; e = g.entries[e-1].next {
-		if g.entries[e-1].word == word {
+		if g.word(&g.entries[e-1]) == word {
 			n++
 		}
 	}
@@ -172,11 +182,19 @@ func (g *grams) alike(e uint32, word uint64) (n int) {
 func (g *grams) first(h uint64) uint32 { return g.heads[h>>(64-bits.Len(uint(len(g.heads)-1)))] }
 
 // may reports whether some pattern may have a word of hash h.
-func (g *grams) may(h uint64) bool {
-	return twoBits(h)&^g.bitmap[h>>g.shift] == 0
+func (g *grams) may(h uint64) bool { return g.filter.may(h) }
+
+// filter is a Bloom filter: two bits for each hash, in one word.
+type filter struct {
+	bitmap []uint64
+	shift  uint8 // of a hash to its place in bitmap
 }
 
-// twoBits are those that stand for h in its word of the bitmap.
+func (f *filter) add(h uint64) { f.bitmap[h>>(f.shift&63)] |= twoBits(h) }
+
+func (f *filter) may(h uint64) bool { return twoBits(h)&^f.bitmap[h>>(f.shift&63)] == 0 }
+
+// twoBits are those that stand for h in its word of a filter.
 func twoBits(h uint64) uint64 { return 1<<(h>>8&63) | 1<<(h>>16&63) }
 
 // Single bytes that all were XORed with the same, or had the same added, are found

@@ -21,16 +21,15 @@ type index struct {
 	longest  int // pattern, in bytes
 	shift    int // of a hash to its place in bitmap
 	bitmap   []uint64
-	heads    []int32 // hash bucket → 1 + entry; 0 is empty
+	heads    []uint32 // hash bucket → 1 + entry; 0 is empty
 	entries  []entry
 	starts   [256]uint64 // one bit for the first four bytes of each pattern
 }
 
-// entry says that pattern has word at offset.
+// entry says that pattern has the word at offset that its bucket is for.
 type entry struct {
-	word            uint64
-	pattern, offset int32
-	next            int32 // 1 + entry; 0 is the end
+	pattern, offset uint16
+	next            uint32 // 1 + entry; 0 is the end
 }
 
 // match is an occurrence of a pattern: text[start:end].
@@ -40,8 +39,10 @@ type match struct {
 
 const bucketBits = 12
 
-// newIndex indexes patterns, each of which has at least gram bytes.
+// newIndex indexes patterns, each of which has at least gram bytes; the first maxPatterns
+// of them.
 func newIndex(patterns []pattern) *index {
+	patterns = patterns[:min(len(patterns), maxPatterns)]
 	ix := &index{patterns: patterns, stride: 1}
 	if len(patterns) == 0 {
 		return ix
@@ -56,7 +57,7 @@ func newIndex(patterns []pattern) *index {
 	bitmapBits := max(bits.Len(uint(n))+5, 12) // at most 1 bit in 32 is set
 	ix.shift = 64 - bitmapBits
 	ix.bitmap = make([]uint64, 1<<(bitmapBits-6))
-	ix.heads = make([]int32, 1<<bucketBits)
+	ix.heads = make([]uint32, 1<<bucketBits)
 	ix.entries = make([]entry, 0, n)
 	for i := range patterns {
 		at := startBit(patterns[i].text)
@@ -73,8 +74,8 @@ func (ix *index) add(pattern, offset int) {
 	h := hash(word)
 	ix.bitmap[h>>ix.shift>>6] |= 1 << (h >> ix.shift & 63)
 	bucket := &ix.heads[h>>(64-bucketBits)]
-	ix.entries = append(ix.entries, entry{word, int32(pattern), int32(offset), *bucket})
-	*bucket = int32(len(ix.entries))
+	ix.entries = append(ix.entries, entry{uint16(pattern), uint16(offset), *bucket})
+	*bucket = uint32(len(ix.entries))
 }
 
 // startBit is where in starts the first four bytes of text stand.
@@ -127,10 +128,10 @@ func (ix *index) verify(text []byte, i int, word, h uint64, found func(match) bo
 	for e := ix.heads[h>>(64-bucketBits)]; e != 0; e = ix.entries[e-1].next {
 		en := &ix.entries[e-1]
 		start := i - int(en.offset)
-		if en.word != word || start < 0 {
+		p := ix.patterns[en.pattern].text
+		if start < 0 || word != binary.LittleEndian.Uint64(p[en.offset:]) {
 			continue
 		}
-		p := ix.patterns[en.pattern].text
 		if start+len(p) <= len(text) && string(text[start:start+len(p)]) == string(p) &&
 			!found(match{int(en.pattern), start, start + len(p)}) {
 			return false
@@ -186,10 +187,10 @@ func (ix *index) partial(text []byte, permitted func(*pattern) bool) int {
 func (ix *index) begins(text []byte, word, h uint64, permitted func(*pattern) bool) bool {
 	for e := ix.heads[h>>(64-bucketBits)]; e != 0; e = ix.entries[e-1].next {
 		en := &ix.entries[e-1]
-		if en.word != word || en.offset != 0 {
+		p := &ix.patterns[en.pattern]
+		if en.offset != 0 || word != binary.LittleEndian.Uint64(p.text) {
 			continue
 		}
-		p := &ix.patterns[en.pattern]
 		if len(p.text) > len(text) && string(p.text[:len(text)]) == string(text) &&
 			(permitted == nil || !permitted(p)) {
 			return true

@@ -89,7 +89,7 @@ func (s *Set) touches(text []byte) bool {
 	e := s.engine()
 	for i := 0; i+gram <= len(text); i++ {
 		word := binary.LittleEndian.Uint64(text[i:])
-		if e.exact.has(word) || e.differ.has(xorWord(word)) || e.differ.has(addWord(word)) {
+		if e.exact.has(word) || e.xored.has(xorWord(word)) || e.moved.has(addWord(word)) {
 			return true
 		}
 	}
@@ -110,7 +110,7 @@ func (g *grams) has(word uint64) bool {
 		return false
 	}
 	for e := g.first(h); e != 0; e = g.entries[e-1].next {
-		if g.entries[e-1].word == word {
+		if g.word(&g.entries[e-1]) == word {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package leak
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,29 +24,39 @@ func newSqueezer() (z squeezer) {
 	return z
 }
 
-// squeeze appends what is left of text.
+// squeeze appends what is left of text. Eight bytes are put together in a register,
+// as bytes that are left out move what follows by nothing.
 func (z *squeezer) squeeze(dst, text []byte) []byte {
 	n := len(dst)
-	dst = slices.Grow(dst, len(text))[:n+len(text)]
+	dst = slices.Grow(dst, len(text)+8)[:n+len(text)+8]
 	out := dst[n:]
 	k := 0
 	for ; len(text) >= 8; text = text[8:] {
-		o, t := (*[8]byte)(out[k:]), (*[8]byte)(text)
-		j := 0
-		for _, c := range t {
-			q := z[c]
-			o[j&7] = q
-			j += int(q >> 5 & 1) // set in lower-case letters and digits
-		}
-		k += j
+		t := (*[8]byte)(text)
+		a, b, c, d := z[t[0]], z[t[1]], z[t[2]], z[t[3]]
+		b1 := width(a)
+		c1 := b1 + width(b)
+		d1 := c1 + width(c)
+		low := uint64(a) | uint64(b)<<(b1&63) | uint64(c)<<(c1&63) | uint64(d)<<(d1&63)
+		half := d1 + width(d)
+		a, b, c, d = z[t[4]], z[t[5]], z[t[6]], z[t[7]]
+		b1 = width(a)
+		c1 = b1 + width(b)
+		d1 = c1 + width(c)
+		high := uint64(a) | uint64(b)<<(b1&63) | uint64(c)<<(c1&63) | uint64(d)<<(d1&63)
+		binary.LittleEndian.PutUint64(out[k:], low|high<<(half&63))
+		k += int(half+d1+width(d)) / 8
 	}
 	for _, c := range text {
 		q := z[c]
 		out[k] = q
-		k += int(q >> 5 & 1)
+		k += int(width(q) / 8)
 	}
 	return dst[:n+k]
 }
+
+// width is how many bits of what is left q is: 8, or 0 where it is nothing.
+func width(q byte) uint8 { return q >> 2 & 8 } // set in lower-case letters and digits
 
 // squeezed returns what is left of the patterns whose characters survive it, and of
 // bytes written as numbers.

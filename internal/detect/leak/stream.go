@@ -1,7 +1,6 @@
 package leak
 
 import (
-	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -202,76 +201,41 @@ func (s *stream) origin(i int) int {
 
 // probePlain probes what is new of the stream as it is.
 func (s *stream) probePlain() {
-	l := &s.plain
-	g, d := s.set.exact, s.set.differ
-	stride := s.set.plainStride
-	last := l.end() - gram
-	for l.next <= last {
-		i := l.next
-		until, step := last, stride
-		if i < l.dense {
-			until, step = min(last, l.dense-1), 1
-		}
-		text := l.buf
-		for ; i <= until; i += step {
-			word := binary.LittleEndian.Uint64(text[i-l.base:])
-			if h := hash(word); g.may(h) {
-				s.meet(l, g, same, word, h, i)
-				if s.found != nil {
-					return
-				}
-			}
-			x := xorWord(word)
-			if h := hash(x); d.may(h) {
-				s.meet(l, d, xored, x, h, i)
-			}
-			a := addWord(word)
-			if h := hash(a); d.may(h) {
-				s.meet(l, d, moved, a, h, i)
-			}
-			if s.found != nil {
-				return
-			}
-			if step > 1 && i < l.dense {
-				i++
-				break
-			}
-		}
-		l.next = i
-		if i >= l.dense {
-			l.next = (i + stride - 1) / stride * stride
-		}
-	}
+	e := s.set
+	s.probe(&s.plain, e.plainStride, e.plainHit, func(l *lane, i int) {
+		word := l.word(i)
+		s.meet(l, e.exact, word, i)
+		s.meet(l, e.xored, xorWord(word), i)
+		s.meet(l, e.moved, addWord(word), i)
+	})
 }
 
 // probeSqueezed probes what is new of what is left of the stream.
 func (s *stream) probeSqueezed() {
-	l := &s.squeezed
-	g := s.set.squeezed
-	stride := s.set.squeezedStride
+	e := s.set
+	s.probe(&s.squeezed, e.squeezedStride, e.squeezedHit, func(l *lane, i int) { s.meet(l, e.squeezed, l.word(i), i) })
+}
+
+// probe looks at every place of l up to l.dense, and further on at one in a stride. hit
+// finds the next place at which there may be something, from from to last, and meet
+// deals with it.
+func (s *stream) probe(l *lane, stride int, hit func(text []byte, from, last, step int) int, meet func(l *lane, i int)) {
 	last := l.end() - gram
 	for l.next <= last {
-		i := l.next
 		until, step := last, stride
-		if i < l.dense {
+		if l.next < l.dense {
 			until, step = min(last, l.dense-1), 1
 		}
-		text := l.buf
-		for ; i <= until; i += step {
-			word := binary.LittleEndian.Uint64(text[i-l.base:])
-			if h := hash(word); g.may(h) {
-				s.meet(l, g, same, word, h, i)
-				if s.found != nil {
-					return
-				}
-				if step > 1 && i < l.dense {
-					i++
-					break
-				}
+		i := hit(l.buf, l.next-l.base, until-l.base, step) + l.base
+		if i <= until {
+			if meet(l, i); s.found != nil {
+				return
+			}
+			if i += step; step > 1 && i-step < l.dense {
+				i += 1 - step // what is round a part of a secret is looked at closely
 			}
 		}
-		l.next = i
-		if i >= l.dense {
+		if l.next = i; i >= l.dense {
 			l.next = (i + stride - 1) / stride * stride
 		}
 	}
@@ -279,16 +243,20 @@ func (s *stream) probeSqueezed() {
 
 // meet follows what a probe may have met. Of several findings, the one that holds most
 // is the one.
-func (s *stream) meet(l *lane, g *grams, k kind, word, h uint64, i int) {
+func (s *stream) meet(l *lane, g *grams, word uint64, i int) {
+	h := hash(word)
+	if s.found != nil || !g.may(h) {
+		return
+	}
 	var best *detect.Finding
 	most := 0
 	for e := g.first(h); e != 0; e = g.entries[e-1].next {
 		en := &g.entries[e-1]
 		p := &g.patterns[en.pattern]
-		if en.word != word || s.leaves(p, k) || l.known(p, k, i, int(en.offset)) {
+		if g.word(en) != word || s.leaves(p, g.kind) || l.known(p, g.kind, i, int(en.offset)) {
 			continue
 		}
-		r := l.open(p, k, i, int(en.offset))
+		r := l.open(p, g.kind, i, int(en.offset))
 		if r.n == 0 {
 			continue
 		}
@@ -424,20 +392,20 @@ func (s *stream) unsure() {
 	if l := &s.plain; l.next > l.dense {
 		for i := max(l.base, l.end()-lookLeft); i <= l.end()-gram; i++ {
 			word := l.word(i)
-			s.reach(l, s.set.exact, same, word, i)
-			s.reach(l, s.set.differ, xored, xorWord(word), i)
-			s.reach(l, s.set.differ, moved, addWord(word), i)
+			s.reach(l, s.set.exact, word, i)
+			s.reach(l, s.set.xored, xorWord(word), i)
+			s.reach(l, s.set.moved, addWord(word), i)
 		}
 	}
 	if l := &s.squeezed; l.next > l.dense {
 		for i := max(l.base, l.end()-lookLeft); i <= l.end()-gram; i++ {
-			s.reach(l, s.set.squeezed, same, l.word(i), i)
+			s.reach(l, s.set.squeezed, l.word(i), i)
 		}
 	}
 }
 
 // reach notes the run that a word is in, where it reaches the end.
-func (s *stream) reach(l *lane, g *grams, k kind, word uint64, i int) {
+func (s *stream) reach(l *lane, g *grams, word uint64, i int) {
 	h := hash(word)
 	if !g.may(h) {
 		return
@@ -445,10 +413,10 @@ func (s *stream) reach(l *lane, g *grams, k kind, word uint64, i int) {
 	for e := g.first(h); e != 0; e = g.entries[e-1].next {
 		en := &g.entries[e-1]
 		p := &g.patterns[en.pattern]
-		if en.word != word || s.leaves(p, k) {
+		if g.word(en) != word || s.leaves(p, g.kind) {
 			continue
 		}
-		if r := l.open(p, k, i, int(en.offset)); r.n > 0 && !r.ended && s.long(&r) {
+		if r := l.open(p, g.kind, i, int(en.offset)); r.n > 0 && !r.ended && s.long(&r) {
 			l.unsure = min(l.unsure, r.start)
 		}
 	}
@@ -508,7 +476,7 @@ func (s *stream) longest(l *lane, i int) (longest run) {
 	}
 	for e := s.set.exact.first(h); e != 0; e = s.set.exact.entries[e-1].next {
 		en := &s.set.exact.entries[e-1]
-		if en.word != word {
+		if s.set.exact.word(en) != word {
 			continue
 		}
 		if r := l.open(&s.set.exact.patterns[en.pattern], same, i, int(en.offset)); r.n > longest.n {
