@@ -87,7 +87,8 @@ func mayBeToken(text []byte) bool {
 // the next, or without what a squeezer takes away, stand in a pattern.
 func (s *Set) touches(text []byte) bool {
 	e := s.engine()
-	for i := 0; i+gram <= len(text); i++ {
+	last := len(text) - gram
+	for i := e.plainHit(text, 0, last, 1); i <= last; i = e.plainHit(text, i+1, last, 1) {
 		word := binary.LittleEndian.Uint64(text[i:])
 		if e.exact.has(word) || e.xored.has(xorWord(word)) || e.moved.has(addWord(word)) {
 			return true
@@ -95,7 +96,8 @@ func (s *Set) touches(text []byte) bool {
 	}
 	var buf [512]byte
 	left := e.squeezer.squeeze(buf[:0], text)
-	for i := 0; i+gram <= len(left); i++ {
+	last = len(left) - gram
+	for i := e.squeezedHit(left, 0, last, 1); i <= last; i = e.squeezedHit(left, i+1, last, 1) {
 		if e.squeezed.has(binary.LittleEndian.Uint64(left[i:])) {
 			return true
 		}
