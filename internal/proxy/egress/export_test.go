@@ -62,3 +62,11 @@ func ParseJA4(raw []byte) (string, bool) {
 	}
 	return h.ja4(), true
 }
+
+// DialledTooLate gives c to a flow that was closed while c was being dialled.
+func DialledTooLate(p *Proxy, c net.Conn) error {
+	f := p.newFlow(target{host: "api.test", port: 80}, "http", false)
+	f.close()
+	_, err := f.counting(c)
+	return err
+}

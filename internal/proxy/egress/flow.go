@@ -251,13 +251,15 @@ func nameIn(c *x509.Certificate) string {
 // already.
 func (f *flow) keep(c io.Closer) bool {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.closed {
-		_ = c.Close() // nobody is left to tell
-		return false
+	closed := f.closed
+	if !closed {
+		f.conns[c] = struct{}{}
 	}
-	f.conns[c] = struct{}{}
-	return true
+	f.mu.Unlock()
+	if closed {
+		_ = c.Close() // nobody is left to tell. Not under f.mu: to close a counted takes it, too
+	}
+	return !closed
 }
 
 func (f *flow) drop(c io.Closer) {

@@ -3,6 +3,7 @@ package egress_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -155,6 +156,26 @@ func TestStuckPeers(t *testing.T) {
 		})
 	}
 	until(t, "its goroutines have ended", func() bool { return runtime.NumGoroutine() <= before+4 })
+}
+
+// A connection that comes about when its flow is over is closed, and holds nobody up.
+func TestDialledTooLate(t *testing.T) {
+	g := newGate(t, "mode: enforce", nil)
+	ours, theirs := net.Pipe()
+	defer func() { _ = theirs.Close() }()
+	kept := make(chan error, 1)
+	go func() { kept <- egress.DialledTooLate(g.Proxy, ours) }()
+	select {
+	case err := <-kept:
+		if err == nil {
+			t.Error("it was kept")
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("still waiting")
+	}
+	if _, err := theirs.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("%v, want that it is closed", err)
+	}
 }
 
 // muteServer accepts and never reads.
