@@ -103,9 +103,9 @@ func isIPv6(s string) bool {
 }
 
 // validName reports whether host can be asked of a resolver: at most 253 bytes
-// of letters, digits, hyphens, underscores and single dots.
+// of letters, digits, hyphens, underscores and single dots, none of them at an end.
 func validName(host string) bool {
-	if host == "" || len(host) > 253 || host[0] == '.' || strings.Contains(host, "..") {
+	if host == "" || len(host) > 253 || host[0] == '.' || host[len(host)-1] == '.' || strings.Contains(host, "..") {
 		return false
 	}
 	return strings.IndexFunc(host, func(r rune) bool {
