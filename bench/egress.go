@@ -33,7 +33,7 @@ func egress(p programs, n int) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // in the system's folder for such
+	defer func() { _ = os.RemoveAll(dir) }()     // in the system's folder for such
 	if err := os.Chmod(dir, 0o755); err != nil { // a proxy may make itself another user
 		return nil, err
 	}
@@ -77,6 +77,9 @@ func (t *through) load(l *load, counts bool) {
 	}
 	before := t.used()
 	rate, err := l.run(t.call)
+	if err == nil && t.answered != nil {
+		err = t.answered()
+	}
 	if err != nil {
 		t.err = t.because(fmt.Errorf("%s: %w", l.name, err))
 		return

@@ -21,6 +21,9 @@ type through struct {
 	proc     *process // nil: there is nothing in between
 	call     *caller
 	end      func()
+	// answered ends the function's invocation and begins the next, as our records leave
+	// with an invocation; nil: it knows of none.
+	answered func() error
 
 	rate map[string][]float64 // by load: what was done in a second
 	cpu  map[string][]float64 // by load: seconds of the proxy's CPU for one unit of that
@@ -261,8 +264,14 @@ func extension(inspect string) startProxy {
 		if t.proc, err = launch(nil, e.extension, env); err != nil {
 			return nil, err
 		}
-		if err := invoked(api, addrs[0]); err != nil {
+		l := &lane{api: api, url: "http://" + addrs[0]}
+		if err := l.invoked(1); err != nil {
 			return nil, t.because(err)
+		}
+		n := 1
+		t.answered = func() error {
+			n++
+			return l.answered(n)
 		}
 		if inspect != "true" {
 			return nil, nil
@@ -281,11 +290,24 @@ func secret(i int) string {
 	return b.String()
 }
 
-// invoked has the function ask for an event at relay and receive one.
-func invoked(api *Lambda, relay string) error {
+// answered has the function answer invocation n-1 and receive the next.
+func (l *lane) answered(n int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	l := &lane{api: api, url: "http://" + relay}
+	resp, err := l.ask(ctx, "POST", "/2018-06-01/runtime/invocation/"+requestID(n-1)+"/response", []byte(`{}`))
+	if err != nil {
+		return err
+	}
+	if err := resp.Body.Close(); err != nil {
+		return err
+	}
+	return l.invoked(n)
+}
+
+// invoked has the function ask for invocation n and receive it.
+func (l *lane) invoked(n int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
 	got := make(chan error, 1)
 	go func() { // ends with its one answer
 		resp, err := l.ask(ctx, "GET", "/2018-06-01/runtime/invocation/next", nil)
@@ -294,12 +316,12 @@ func invoked(api *Lambda, relay string) error {
 		}
 		got <- err
 	}()
-	if _, err := api.await(ctx, api.Waiting, "the function"); err != nil {
+	if _, err := l.api.await(ctx, l.api.Waiting, "the function"); err != nil {
 		return err
 	}
-	if _, err := api.await(ctx, api.Ready, "the extension"); err != nil {
+	if _, err := l.api.await(ctx, l.api.Ready, "the extension"); err != nil {
 		return err
 	}
-	api.Invoke(Event{ID: requestID(1), Body: []byte(`{"order":1}`)}, true)
+	l.api.Invoke(Event{ID: requestID(n), Body: []byte(`{"order":1}`)}, true)
 	return <-got
 }

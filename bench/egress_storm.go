@@ -123,8 +123,21 @@ func (r *Report) long(e *egressPrograms) error {
 	return nil
 }
 
-// many opens n connections, one after the other by each client.
+// many opens n connections, one after the other by each client, in invocations of 5,000.
 func (t *through) many(n int) error {
+	for ; n > 0; n -= 5000 {
+		if err := t.some(min(n, 5000)); err != nil {
+			return err
+		}
+		if err := t.answered(); err != nil {
+			return t.because(err)
+		}
+	}
+	return nil
+}
+
+// some opens n connections in one invocation.
+func (t *through) some(n int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	var mu sync.Mutex

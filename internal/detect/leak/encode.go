@@ -161,20 +161,6 @@ func appendNew(texts []pattern, p pattern) []pattern {
 	return append(texts, p)
 }
 
-// lowered returns patterns in lower case.
-func lowered(patterns []pattern) []pattern {
-	out := make([]pattern, 0, len(patterns))
-	seen := make(map[string]bool)
-	for _, p := range patterns {
-		p.text = bytes.ToLower(p.text)
-		if !seen[string(p.text)] {
-			seen[string(p.text)] = true
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
 // packed returns p written as text, of which each byte stands for num/den bytes of
 // p's text from the byte skip on, in units of 1/den bytes.
 func (p *pattern) packed(text []byte, skip, num, den int) pattern {

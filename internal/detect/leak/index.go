@@ -17,6 +17,7 @@ const gram = 8
 // to tell that there is nothing, which is the rule, and a table for the rest.
 type index struct {
 	patterns []pattern
+	fold     bool // case does not count: texts are in lower case
 	stride   int
 	longest  int // pattern, in bytes
 	shift    int // of a hash to its place in bitmap
@@ -41,9 +42,15 @@ const bucketBits = 12
 
 // newIndex indexes patterns, each of which has at least gram bytes; the first maxPatterns
 // of them.
-func newIndex(patterns []pattern) *index {
+func newIndex(patterns []pattern) *index { return indexOf(patterns, false) }
+
+// newFoldedIndex is newIndex for texts in lower case that are short: each place is
+// probed, so one word of a pattern will do.
+func newFoldedIndex(patterns []pattern) *index { return indexOf(patterns, true) }
+
+func indexOf(patterns []pattern, fold bool) *index {
 	patterns = patterns[:min(len(patterns), maxPatterns)]
-	ix := &index{patterns: patterns, stride: 1}
+	ix := &index{patterns: patterns, fold: fold, stride: 1}
 	if len(patterns) == 0 {
 		return ix
 	}
@@ -52,7 +59,9 @@ func newIndex(patterns []pattern) *index {
 		shortest = min(shortest, len(patterns[i].text))
 		ix.longest = max(ix.longest, len(patterns[i].text))
 	}
-	ix.stride = min(shortest-gram+1, 9)
+	if !fold {
+		ix.stride = min(shortest-gram+1, 9)
+	}
 	n := ix.stride * len(patterns)
 	bitmapBits := max(bits.Len(uint(n))+5, 12) // at most 1 bit in 32 is set
 	ix.shift = 64 - bitmapBits
@@ -70,12 +79,43 @@ func newIndex(patterns []pattern) *index {
 }
 
 func (ix *index) add(pattern, offset int) {
-	word := binary.LittleEndian.Uint64(ix.patterns[pattern].text[offset:])
-	h := hash(word)
+	h := hash(ix.word(ix.patterns[pattern].text[offset:]))
 	ix.bitmap[h>>ix.shift>>6] |= 1 << (h >> ix.shift & 63)
 	bucket := &ix.heads[h>>(64-bucketBits)]
 	ix.entries = append(ix.entries, entry{uint16(pattern), uint16(offset), *bucket})
 	*bucket = uint32(len(ix.entries))
+}
+
+// word is what ix knows of the eight bytes that text begins with.
+func (ix *index) word(text []byte) uint64 {
+	w := binary.LittleEndian.Uint64(text)
+	if ix.fold {
+		return lowerWord(w)
+	}
+	return w
+}
+
+// is reports whether text is p.
+func (ix *index) is(text, p []byte) bool {
+	if !ix.fold {
+		return string(text) == string(p)
+	}
+	for i, c := range p {
+		if isUpper(c) {
+			c |= 0x20
+		}
+		if text[i] != c {
+			return false
+		}
+	}
+	return true
+}
+
+// lowerWord puts eight bytes into lower case.
+func lowerWord(w uint64) uint64 {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	low := w &^ high
+	return w | (low+(0x80-'A')*each)&^(low+(0x7F-'Z')*each)&^w&high>>2
 }
 
 // startBit is where in starts the first four bytes of text stand.
@@ -129,10 +169,10 @@ func (ix *index) verify(text []byte, i int, word, h uint64, found func(match) bo
 		en := &ix.entries[e-1]
 		start := i - int(en.offset)
 		p := ix.patterns[en.pattern].text
-		if start < 0 || word != binary.LittleEndian.Uint64(p[en.offset:]) {
+		if start < 0 || word != ix.word(p[en.offset:]) {
 			continue
 		}
-		if start+len(p) <= len(text) && string(text[start:start+len(p)]) == string(p) &&
+		if start+len(p) <= len(text) && ix.is(text[start:start+len(p)], p) &&
 			!found(match{int(en.pattern), start, start + len(p)}) {
 			return false
 		}

@@ -47,7 +47,7 @@ func New(secrets []Secret) *Set {
 		secrets: secrets,
 		engine:  sync.OnceValue(func() *engine { return newEngine(secrets, patterns()) }),
 		exact:   sync.OnceValue(func() *index { return newIndex(patterns()) }),
-		folded:  sync.OnceValue(func() *index { return newIndex(lowered(patterns())) }),
+		folded:  sync.OnceValue(func() *index { return newFoldedIndex(patterns()) }),
 		keys:    sync.OnceValue(func() *index { return newIndex(keyPatterns()) }),
 	}
 }
