@@ -133,7 +133,30 @@ func patternsOf(secrets []Secret) []pattern {
 			}
 		}
 	}
+	compact(patterns)
 	return patterns
+}
+
+// compact puts the texts and tables of patterns next to each other: the garbage
+// collector has two objects to look at then, and not thousands each time.
+func compact(patterns []pattern) {
+	bytes, places := 0, 0
+	for i := range patterns {
+		bytes += len(patterns[i].text)
+		places += len(patterns[i].table)
+	}
+	texts, tables := make([]byte, 0, bytes), make([]int32, 0, places)
+	for i := range patterns {
+		p := &patterns[i]
+		at := len(texts)
+		texts = append(texts, p.text...)
+		p.text = texts[at:len(texts):len(texts)]
+		if p.table != nil {
+			at := len(tables)
+			tables = append(tables, p.table...)
+			p.table = tables[at:len(tables):len(tables)]
+		}
+	}
 }
 
 // apply encodes p by the last of encode first.

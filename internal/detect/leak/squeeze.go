@@ -63,11 +63,17 @@ func width(q byte) uint8 { return q >> 2 & 8 } // set in lower-case letters and 
 func squeezed(patterns []pattern, secrets []Secret, targets []target) []pattern {
 	z := newSqueezer()
 	seen := make(map[string]bool)
+	chains := make(map[string][]string) // one for all patterns that have it
 	var out []pattern
 	add := func(p pattern) {
 		p = z.pattern(&p)
+		chain := strings.Join(p.chain, " ")
+		if chains[chain] == nil {
+			chains[chain] = append([]string{separated}, p.chain...)
+		}
+		p.chain = chains[chain]
 		t := &targets[p.secret]
-		enough := len(p.text) >= minAlarm || len(p.chain) == 0 && len(p.text)*4 >= t.length*3 && !t.whole
+		enough := len(p.text) >= minAlarm || len(p.chain) == 1 && len(p.text)*4 >= t.length*3 && !t.whole
 		if len(p.text) >= gram && enough && !seen[string(p.text)] {
 			seen[string(p.text)] = true
 			out = append(out, p)
@@ -88,6 +94,7 @@ func squeezed(patterns []pattern, secrets []Secret, targets []target) []pattern 
 		add(numbers(v, i, "0x%02x", "hex"))
 		add(numbers(v, i, "%d", "decimal"))
 	}
+	compact(out)
 	return out
 }
 
@@ -112,9 +119,9 @@ func numbers(v []byte, secret int, format, name string) pattern {
 // separated is how a secret is written that was found without what stood between.
 const separated = "separated"
 
-// pattern returns what is left of p.
+// pattern returns what is left of p, in p's chain.
 func (z *squeezer) pattern(p *pattern) pattern {
-	q := pattern{secret: p.secret, chain: append([]string{separated}, p.chain...)}
+	q := pattern{secret: p.secret, chain: p.chain}
 	last := p.at(0)
 	for i, c := range p.text {
 		if z[c] != 0 {
