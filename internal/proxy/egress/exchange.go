@@ -87,7 +87,7 @@ const (
 // (golang/go: full duplex, onHitEOF after abortPendingRead). What does not end
 // costs the connection.
 func (x *exchange) endBody(r *http.Request) {
-	if x.body == nil || r.ProtoMajor > 1 { // HTTP/2 ends its streams itself
+	if x.body == nil || r.ProtoMajor > 1 || x.body.ended() { // HTTP/2 ends its streams itself
 		return
 	}
 	whole := make(chan bool, 1)

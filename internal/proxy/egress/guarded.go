@@ -100,6 +100,36 @@ func (g *guarded) Read(p []byte) (n int, err error) {
 	return 0, g.err
 }
 
+// maxPreload is the longest body that is judged before the head leaves, in bytes.
+const maxPreload = 4 << 10
+
+// preload reads a short body that comes with its head, and returns all of it; nil where
+// it does not, is being waited for (see header), or may not leave.
+func (g *guarded) preload(header http.Header) (whole []byte) {
+	if g.length <= 0 || g.length > maxPreload || header.Get("Expect") != "" {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	defer g.x.p.recover(func() { whole, g.buf, g.cleared, g.err = nil, nil, 0, errLeak })
+	g.fill(int(g.length))
+	if !errors.Is(g.err, io.EOF) || int64(g.cleared) != g.length {
+		return nil
+	}
+	whole = g.buf[:g.cleared]
+	g.buf, g.cleared = nil, 0
+	return whole
+}
+
+// ended reports whether the source has been read to its end.
+func (g *guarded) ended() bool {
+	if !g.mu.TryLock() {
+		return false // being read
+	}
+	defer g.mu.Unlock()
+	return errors.Is(g.err, io.EOF)
+}
+
 // fill reads up to size bytes and lets the scanner judge them. While bytes wait it
 // does so with patience: see await.
 func (g *guarded) fill(size int) {

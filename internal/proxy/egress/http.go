@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"bytes"
 	"io"
 	"maps"
 	"net/http"
@@ -72,6 +73,11 @@ func (x *exchange) admit(r *http.Request) *http.Response {
 			make: func() detect.Scanner { return x.bodyScanner(host, r) },
 		}
 		r.Body = x.body
+		if whole := x.body.preload(r.Header); whole != nil {
+			r.Body = io.NopCloser(bytes.NewReader(whole)) // leaves with the head, in one packet
+		} else if v := x.blocked.Load(); v != nil {
+			return x.refuse(r, *v)
+		}
 	}
 	return nil
 }
