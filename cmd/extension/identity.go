@@ -39,6 +39,7 @@ func (x *extension) restored() {
 				ca.Forget()
 			}
 		}
+		x.egress.Forget()
 		x.egress.CloseIdle()
 	})
 }

@@ -102,6 +102,7 @@ type Proxy struct {
 	clients   atomic.Int64 // open client connections
 	away      atomic.Int64 // clients turned away
 	buffers   sync.Pool    // of *[copySize]byte
+	sessions  sessions     // with the servers of inspected connections
 
 	mu     sync.Mutex
 	closed bool
@@ -180,6 +181,10 @@ func (p *Proxy) CloseIdle() {
 		f.rest()
 	}
 }
+
+// Forget ends the TLS sessions with servers, as a sandbox must that was restored from
+// a snapshot: others have them, too.
+func (p *Proxy) Forget() { p.sessions.forget() }
 
 // Active returns the number of open flows: tunnels, decrypted connections and
 // the hosts that clients of plain HTTP are connected to.

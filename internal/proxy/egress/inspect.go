@@ -136,7 +136,10 @@ func (f *flow) handOver(down *tls.Conn, first []byte, proto string) {
 // handshake makes TLS of upstream, as the name that the client asked for. The
 // certificate is always verified.
 func (f *flow) handshake(ctx context.Context, upstream net.Conn, alpn []string) (*tls.Conn, error) {
-	cfg := &tls.Config{ServerName: f.serverName(), NextProtos: alpn, MinVersion: tls.VersionTLS12}
+	cfg := &tls.Config{
+		ServerName: f.serverName(), NextProtos: alpn, MinVersion: tls.VersionTLS12,
+		ClientSessionCache: &f.p.sessions,
+	}
 	if f.p.RootCAs != nil {
 		cfg.RootCAs = f.p.RootCAs()
 	}
