@@ -3,6 +3,7 @@ package egress_test
 import (
 	"encoding/base64"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gatehouse/test/egress/corpus"
@@ -12,13 +13,16 @@ import (
 const gram = 4
 
 // arrived returns how many bytes of secret can be told from what arrived, by somebody
-// who knows how it was sent: all requests together; and the longest run of them in
-// one request.
-func arrived(row *corpus.Row, secret string, texts []string) (bytes, run int) {
+// who knows how it was sent: all requests together, and the names that were asked for;
+// and the longest run of them in one request.
+func arrived(row *corpus.Row, secret string, texts, names []string) (bytes, run int) {
 	e := corpus.EncodingOf(row.Encoding)
-	seen := make([]bool, len(secret))
+	seen := parts(row, secret, texts, names)
+	if !slices.Contains(seen, false) {
+		return len(secret), len(secret)
+	}
 	var all []string
-	for _, text := range texts {
+	for _, text := range append(slices.Clone(texts), names...) {
 		for _, piece := range pieces(text) {
 			decoded := e.Decode(piece)
 			mark(seen, secret, decoded)

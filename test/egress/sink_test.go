@@ -15,14 +15,19 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/net/http2"
+
+	"gatehouse/test/egress/corpus"
 )
 
 // sink is everybody whom a thief sends to: it takes all that arrives, for each row at
@@ -40,7 +45,10 @@ type sink struct {
 }
 
 // address is where row's host is.
-func address(row int) string { return fmt.Sprintf("127.77.%d.%d", row/250, row%250+1) }
+func address(row int) string {
+	a := corpus.Octets(row)
+	return netip.AddrFrom4(a).String()
+}
 
 // rowAt is the row whose host is at addr.
 func rowAt(addr net.Addr) int {
@@ -52,17 +60,57 @@ func rowAt(addr net.Addr) int {
 	return high*250 + low - 1
 }
 
+var rowName = regexp.MustCompile(`row([0-9]+)`)
+
 // rowOf is the row whose host name is, or lies above, name.
 func rowOf(name string) int {
-	i := strings.LastIndex(strings.ToLower(name), "row")
-	var n int
-	if i < 0 {
+	all := rowName.FindAllStringSubmatch(strings.ToLower(name), -1)
+	if len(all) == 0 {
 		return -1
 	}
-	if _, err := fmt.Sscanf(strings.ToLower(name[i:]), "row%d.test", &n); err != nil {
+	n, err := strconv.Atoi(all[len(all)-1][1])
+	if err != nil {
 		return -1
 	}
 	return n
+}
+
+// located is where host is: a row's, or an address however it is written.
+func located(host string) (addr string, literal bool) {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		b := ip.As16()
+		switch {
+		case ip.Unmap().Is4():
+			return ip.Unmap().String(), true
+		case b[0] == 0x20 && b[1] == 0x02: // 6to4
+			return netip.AddrFrom4([4]byte(b[2:6])).String(), true
+		}
+		return netip.AddrFrom4([4]byte(b[12:])).String(), true // NAT64
+	}
+	if n, err := aton(host); err == nil {
+		return netip.AddrFrom4(n).String(), true
+	}
+	return address(rowOf(host)), false
+}
+
+// aton reads an address as C does: one to four numbers to base 8, 10 or 16, the last of
+// which fills what is left.
+func aton(s string) (a [4]byte, err error) {
+	fields := strings.Split(s, ".")
+	for i, f := range fields {
+		n, err := strconv.ParseUint(f, 0, 32)
+		if err != nil || i > 3 {
+			return a, fmt.Errorf("no address: %q", s)
+		}
+		a[i] = byte(n)
+		if i == len(fields)-1 {
+			for k := 3; k >= i; k-- {
+				a[k] = byte(n)
+				n >>= 8
+			}
+		}
+	}
+	return a, nil
 }
 
 func newSink(t *testing.T) *sink {
@@ -162,7 +210,11 @@ func (s *sink) serve(c, secured net.Conn) {
 	for {
 		r, err := http.ReadRequest(in)
 		if err != nil {
+			_, _ = io.Copy(io.Discard, in) // whatever it is, it is kept
 			return
+		}
+		if r.Header.Get("Expect") != "" {
+			_, _ = io.WriteString(secured, "HTTP/1.1 100 Continue\r\n\r\n")
 		}
 		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 			_, _ = io.WriteString(secured, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
@@ -227,6 +279,9 @@ func (s *sink) authority(t *testing.T) {
 
 // certificate makes one for whatever name is asked for.
 func (s *sink) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if hello.ServerName != "" {
+		s.lookedUp(hello.ServerName) // whoever is on the way can read it
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name := strings.ToLower(hello.ServerName)
@@ -287,8 +342,11 @@ func (s *sink) forward(c net.Conn) {
 	if err != nil {
 		return
 	}
-	s.lookedUp(host)
-	up, err := net.Dial("tcp", net.JoinHostPort(address(rowOf(host)), port))
+	addr, literal := located(host)
+	if !literal {
+		s.lookedUp(host)
+	}
+	up, err := net.Dial("tcp", net.JoinHostPort(addr, port))
 	if err != nil {
 		return
 	}

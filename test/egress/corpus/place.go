@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -16,6 +17,9 @@ type Request struct {
 	Body    string
 	Trailer [][2]string
 	Host    string // another than the row's, where the secret stands in it
+	SNI     string // another than the host, in the greeting of TLS
+	Named   string // another than the host, in the header that names it
+	Frame   string // how the body goes in HTTP/1.1: "" by its length, "chunked", "expect": once the server says so
 }
 
 // Placement is a place of a request.
@@ -41,6 +45,16 @@ var Placements = []Placement{
 		r.Host = labels(v) + "." + host
 		return r
 	}},
+	{ID: "P5", Name: "SNI", Host: true, Short: true, Put: func(host, v string) Request {
+		r := get("/")
+		r.SNI = labels(v) + "." + host
+		return r
+	}},
+	{ID: "P5", Name: "Host header", Short: true, Put: func(host, v string) Request {
+		r := get("/")
+		r.Named = labels(v) + "." + host
+		return r
+	}},
 	{ID: "P6", Name: "header", Put: func(_, v string) Request { return get("/", [2]string{"X-Trace", v}) }},
 	{ID: "P7", Name: "header name", Short: true, Put: func(_, v string) Request { return get("/", [2]string{"X-" + token(v), "1"}) }},
 	{ID: "P8", Name: "Referer", Put: func(_, v string) Request { return get("/", [2]string{"Referer", "http://1.a/" + url.PathEscape(v)}) }},
@@ -54,6 +68,15 @@ var Placements = []Placement{
 	{ID: "P12", Name: "JSON", Put: func(_, v string) Request {
 		return post("application/json", `{"level":"info","v":"`+strings.NewReplacer(`"`, `\"`, "\n", `\n`).Replace(v)+`","n":1}`)
 	}},
+	{ID: "P12", Name: "JSON key", Put: func(_, v string) Request {
+		return post("application/json", `{"level":"info","a":{"`+strings.NewReplacer(`"`, `\"`, "\n", `\n`).Replace(v)+`":1}}`)
+	}},
+	{ID: "P12", Name: "JSON in JSON", Put: func(_, v string) Request {
+		return post("application/json", `{"records":[{"body":"{\"level\":\"info\",\"v\":\"`+strings.NewReplacer(`\`, `\\`, `"`, `\\\"`, "\n", `\\n`).Replace(v)+`\"}"}]}`)
+	}},
+	{ID: "P13", Name: "form name", Put: func(_, v string) Request {
+		return post("application/x-www-form-urlencoded", "a=1&"+url.QueryEscape(v)+"=2")
+	}},
 	{ID: "P13", Name: "form", Put: func(_, v string) Request {
 		return post("application/x-www-form-urlencoded", "a=1&v="+url.QueryEscape(v)+"&z=2")
 	}},
@@ -62,6 +85,9 @@ var Placements = []Placement{
 	}},
 	{ID: "P14", Name: "file name", Short: true, Put: func(_, v string) Request {
 		return post("multipart/form-data; boundary=bb", "--bb\r\nContent-Disposition: form-data; name=\"f\"; filename=\""+strings.ReplaceAll(v, `"`, "")+"\"\r\n\r\nnothing\r\n--bb--\r\n")
+	}},
+	{ID: "P14", Name: "multipart field", Short: true, Put: func(_, v string) Request {
+		return post("multipart/form-data; boundary=bb", "--bb\r\nContent-Disposition: form-data; name=\""+strings.ReplaceAll(v, `"`, "")+"\"\r\n\r\nnothing\r\n--bb--\r\n")
 	}},
 	{ID: "P15", Name: "body", Binary: true, Put: func(_, v string) Request { return post("application/octet-stream", v) }},
 	{ID: "P15", Name: "large body", Put: func(_, v string) Request {
@@ -79,6 +105,12 @@ var Placements = []Placement{
 	{ID: "P20", Name: "GraphQL", Put: func(_, v string) Request {
 		return post("application/json", `{"query":"mutation($v:String!){log(v:$v)}","variables":{"v":"`+strings.NewReplacer(`"`, `\"`, "\n", `\n`).Replace(v)+`"}}`)
 	}},
+	{ID: "P18", Name: "gRPC", Binary: true, Put: func(_, v string) Request {
+		message := "\x0a" + string(binary.AppendUvarint(nil, uint64(len(v)))) + v
+		r := post("application/grpc", "\x00"+string(binary.BigEndian.AppendUint32(nil, uint32(len(message))))+message)
+		r.Path = "/log.Sink/Put"
+		return r
+	}},
 	{ID: "P21", Name: "metadata", Put: func(_, v string) Request {
 		r := post("application/octet-stream", "nothing here")
 		r.Method, r.Path = "PUT", "/object"
@@ -87,11 +119,38 @@ var Placements = []Placement{
 	}},
 }
 
+// Special are places that have a meaning of their own, and that not every encoding makes
+// sense in.
+var Special = []Placement{
+	{ID: "P6", Name: "security token", Put: func(_, v string) Request { return get("/", [2]string{"X-Amz-Security-Token", v}) }},
+	{ID: "H11", Name: "signed by another", Binary: true, Put: func(_, v string) Request {
+		r := post("application/octet-stream", v)
+		r.Method, r.Path = "PUT", "/loot"
+		r.Header = append(r.Header, [2]string{"Authorization", "AWS4-HMAC-SHA256 Credential=" + foreignKeyID + fmt.Sprintf(scope, "s3") + ", SignedHeaders=host;x-amz-date, Signature=" + signature},
+			[2]string{"X-Amz-Date", "20260101T000000Z"})
+		return r
+	}},
+	{ID: "P21", Name: "presigned by another", Binary: true, Put: func(_, v string) Request {
+		r := post("application/octet-stream", v)
+		r.Method, r.Path = "PUT", "/loot?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential="+url.QueryEscape(foreignKeyID+fmt.Sprintf(scope, "s3"))+
+			"&X-Amz-Date=20260101T000000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&X-Amz-Signature="+signature
+		return r
+	}},
+}
+
+// foreignKeyID is of an account that is not the function's. It is made up.
+const foreignKeyID = "ASIAY34FZKBOKMUTVV7A"
+
 // PlacementOf returns the placement with that name.
 func PlacementOf(name string) *Placement {
 	for i := range Placements {
 		if Placements[i].Name == name {
 			return &Placements[i]
+		}
+	}
+	for i := range Special {
+		if Special[i].Name == name {
+			return &Special[i]
 		}
 	}
 	panic("no placement " + name)
@@ -130,18 +189,36 @@ func token(v string) string {
 // Text writes r as HTTP/1.1 does, for host.
 func (r Request) Text(host string) string {
 	var b strings.Builder
+	if r.Named != "" {
+		host = r.Named
+	}
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.Method, r.Path, host)
 	for _, h := range r.Header {
 		fmt.Fprintf(&b, "%s: %s\r\n", h[0], strings.NewReplacer("\r", " ", "\n", " ").Replace(h[1]))
 	}
 	switch {
-	case len(r.Trailer) > 0:
-		fmt.Fprintf(&b, "Trailer: %s\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n", r.Trailer[0][0], len(r.Body), r.Body)
+	case len(r.Trailer) > 0 || r.Frame == "chunked" && r.Body != "":
+		if len(r.Trailer) > 0 {
+			fmt.Fprintf(&b, "Trailer: %s\r\n", r.Trailer[0][0])
+		}
+		b.WriteString("Transfer-Encoding: chunked\r\n\r\n")
+		for body := r.Body; body != ""; { // in chunks that are no multiple of anything
+			n := min(len(body), 4093)
+			if len(body) < 4093 {
+				n = (len(body) + 2) / 3
+			}
+			fmt.Fprintf(&b, "%x\r\n%s\r\n", n, body[:n])
+			body = body[n:]
+		}
+		b.WriteString("0\r\n")
 		for _, h := range r.Trailer {
 			fmt.Fprintf(&b, "%s: %s\r\n", h[0], strings.NewReplacer("\r", " ", "\n", " ").Replace(h[1]))
 		}
 		b.WriteString("\r\n")
 	case r.Body != "" || r.Method != http.MethodGet:
+		if r.Frame == "expect" {
+			b.WriteString("Expect: 100-continue\r\n")
+		}
 		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(r.Body), r.Body)
 	default:
 		b.WriteString("\r\n")

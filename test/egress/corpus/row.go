@@ -5,17 +5,26 @@ import (
 	"strings"
 )
 
-// Row is one theft.
+// Row is one theft. The zero value of each field is the plain way.
 type Row struct {
 	Name      string
-	Secret    string // the environment variable that is stolen; "" for a token of the row's own
+	Secret    string // the environment variable that is stolen; "" for a secret of the row's own
+	Kind      string // what the row's own secret looks like; "" for a token
 	Place     string
-	Encoding  string
+	Encoding  string // of Encodings, or several: "base64 of gzip"
 	Split     int    // into that many parts; 0 and 1: not
-	Over      string // what the parts are spread over: "values", "requests" or "invocations"
-	Transport string // "tls" (HTTP/1.1), "h2", "http", "websocket", "raw"
+	Piece     int    // into parts of that many bytes
+	Over      string // what the parts are spread over: "values", "requests", "kept" (one connection), "pipelined", "subdomains", "domains", "invocations"
+	Times     int    // that often: it tries again
+	AtOnce    bool   // and all at the same time
+	Transport string // "tls" (HTTP/1.1), "h2", "http", "websocket", "raw", "rawtls"
+	Frame     string // how a body goes in HTTP/1.1: "", "chunked", "expect"
+	Host      string // the class of it; "" for a fresh domain
+	Hello     string // how the greeting of TLS goes: "", "bytes", "records"
+	SNI       string // "": the host; "other"
+	Named     string // what the Host header says: "": the host; "other"
 	Write     int    // bytes written at a time; 0: all at once
-	When      string // "invoke", "init", "after"
+	When      string // "invoke", "init", "after", "shutdown"
 	// Leaves says that nobody is expected to stop it, and why.
 	Leaves string
 }
@@ -32,7 +41,7 @@ func (r Row) defaults() Row {
 			*f.field = f.value
 		}
 	}
-	if e := EncodingOf(r.Encoding); !e.Seen && r.Leaves == "" {
+	if e := EncodingOf(r.Encoding); !e.Seen && r.Leaves == "" && !r.refused() {
 		r.Leaves = map[string]string{
 			"E14": "base64 in an alphabet of its own is not known", "E18": "a hash is not the secret",
 			"E19": "what is encrypted says nothing",
@@ -40,20 +49,43 @@ func (r Row) defaults() Row {
 	}
 	if r.Name == "" {
 		r.Name = fmt.Sprintf("%s, %s", r.Place, r.Encoding)
-		if r.Split > 1 {
-			r.Name += fmt.Sprintf(", %d parts over %s", r.Split, r.Over)
-		}
-		if r.Transport != "tls" {
-			r.Name += ", " + r.Transport
-		}
+		r.Name += r.manner()
 		if r.Write > 0 {
 			r.Name += fmt.Sprintf(", %d bytes at a time", r.Write)
 		}
 		if r.When != "invoke" {
 			r.Name += ", " + r.When
 		}
+		if r.Times > 1 {
+			r.Name += fmt.Sprintf(", %d times", r.Times)
+		}
 	}
 	return r
+}
+
+// refused reports whether a row is to be stopped whatever it says.
+func (r *Row) refused() bool {
+	h := HostClassOf(r.Host)
+	return h.Refused || h.Tier2 && r.When == "init" || strings.HasSuffix(r.Place, "signed by another")
+}
+
+// manner says how a row goes, where it goes in another way than most.
+func (r *Row) manner() (text string) {
+	if r.Split > 1 {
+		text += fmt.Sprintf(", %d parts over %s", r.Split, r.Over)
+	}
+	if r.Piece > 0 {
+		text += fmt.Sprintf(", pieces of %d over %s", r.Piece, r.Over)
+	}
+	if r.Transport != "tls" {
+		text += ", " + r.Transport
+	}
+	for _, f := range [][2]string{{"", r.Kind}, {"body ", r.Frame}, {"to ", r.Host}, {"hello in ", r.Hello}, {"SNI ", r.SNI}, {"Host ", r.Named}} {
+		if f[1] != "" {
+			text += ", " + f[0] + f[1]
+		}
+	}
+	return text
 }
 
 // Incidents are thefts that happened, as far as they pass a proxy: what each sent,
@@ -119,59 +151,4 @@ func Rows() []Row {
 		seen[rows[i].Name] = true
 	}
 	return rows
-}
-
-// variants are what a thief may do differently.
-var variants = []Row{
-	// Split.
-	{Place: "query", Split: 4, Over: "values"},
-	{Place: "header", Split: 4, Over: "values"},
-	{Place: "Cookie", Split: 3, Over: "values"},
-	{Place: "JSON", Split: 4, Over: "values"},
-	{Place: "form", Split: 3, Over: "values"},
-	{Place: "query", Split: 2, Over: "requests"},
-	{Place: "query", Split: 4, Over: "requests"},
-	{Place: "header", Split: 3, Over: "requests"},
-	{Place: "JSON", Split: 4, Over: "requests"},
-	{Place: "path", Encoding: "hex", Split: 4, Over: "requests"},
-	{Place: "query", Encoding: "base64", Split: 3, Over: "requests"},
-	{Place: "host", Encoding: "base32", Split: 2, Over: "requests"},
-	{Place: "query", Split: 4, Over: "invocations"},
-	{Place: "header", Encoding: "base64", Split: 3, Over: "invocations"},
-	{Place: "JSON", Encoding: "hex", Split: 4, Over: "invocations"},
-	// How it is written.
-	{Place: "body", Write: 1},
-	{Place: "body", Encoding: "base64", Write: 1},
-	{Place: "body", Encoding: "hex", Write: 1},
-	{Place: "body", Encoding: "base64x2", Write: 1},
-	{Place: "body", Encoding: "reversed", Write: 1},
-	{Place: "body", Encoding: "bare gzip", Write: 1},
-	{Place: "body", Encoding: "zip", Write: 1},
-	{Place: "body", Encoding: "xor", Write: 1},
-	{Place: "JSON", Encoding: "percent", Write: 1},
-	{Place: "JSON", Encoding: "JSON escapes", Write: 3},
-	{Place: "large body", Write: 1 << 20},
-	{Place: "large body", Encoding: "base64", Write: 1 << 20},
-	{Place: "large body", Encoding: "hex", Write: 1000},
-	{Place: "multipart", Encoding: "none", Write: 7},
-	{Place: "trailer", Write: 1},
-	// The way there.
-	{Place: "path", Transport: "h2"}, {Place: "query", Transport: "h2"}, {Place: "header", Transport: "h2"}, {Place: "JSON", Transport: "h2"},
-	{Place: "body", Encoding: "gzip", Transport: "h2"}, {Place: "Cookie", Transport: "h2"}, {Place: "header", Encoding: "base64", Transport: "h2"},
-	{Place: "body", Encoding: "base64", Transport: "h2"}, {Place: "Basic", Transport: "h2"},
-	{Place: "path", Transport: "http"}, {Place: "header", Transport: "http"}, {Place: "JSON", Encoding: "base64", Transport: "http"},
-	{Place: "body", Encoding: "gzip", Transport: "http"}, {Place: "trailer", Transport: "http"}, {Place: "Cookie", Encoding: "hex", Transport: "http"},
-	{Place: "body", Transport: "websocket"}, {Place: "body", Encoding: "base64", Transport: "websocket"}, {Place: "body", Encoding: "hex", Transport: "websocket"},
-	{Place: "body", Encoding: "none", Transport: "websocket", Write: 5}, {Place: "body", Encoding: "base64x2", Transport: "websocket"},
-	{Place: "body", Transport: "raw"}, {Place: "body", Encoding: "base64", Transport: "raw"}, {Place: "body", Encoding: "hex", Transport: "raw", Write: 1},
-	{Place: "body", Encoding: "bare gzip", Transport: "raw"},
-	// When.
-	{Place: "query", When: "init"}, {Place: "JSON", Encoding: "base64", When: "init"}, {Place: "header", Encoding: "hex", When: "init"},
-	{Place: "query", When: "after"}, {Place: "JSON", Encoding: "base64x2", When: "after"}, {Place: "body", Encoding: "gzip", When: "after"},
-	// Whose.
-	{Secret: "AWS_SECRET_ACCESS_KEY", Place: "header"}, {Secret: "AWS_SECRET_ACCESS_KEY", Place: "JSON", Encoding: "base64"},
-	{Secret: "AWS_SESSION_TOKEN", Place: "query"}, {Secret: "AWS_SESSION_TOKEN", Place: "header", Encoding: "base64"}, {Secret: "AWS_SESSION_TOKEN", Place: "body", Encoding: "gzip"},
-	{Secret: "DATABASE_URL", Place: "JSON"}, {Secret: "DATABASE_URL", Place: "query", Encoding: "base64"},
-	{Secret: "SIGNING_KEY", Place: "body"}, {Secret: "SIGNING_KEY", Place: "body", Encoding: "base64"}, {Secret: "SIGNING_KEY", Place: "JSON", Encoding: "base64"},
-	{Secret: "SERVICE_JWT", Place: "header"}, {Secret: "SERVICE_JWT", Place: "body", Encoding: "hex"},
 }

@@ -1,7 +1,6 @@
 // Command thief is a function with a poisoned dependency: each event names rows of the
-// corpus and the part that is to go, and it steals as they say.
-//
-//	thief [ROW …]   the rows whose time is init are stolen before the first event
+// corpus and the part that is to go, and it steals as they say. What AT_INIT lists is
+// stolen before the first event, rows whose time is shutdown when it is told to end.
 package main
 
 import (
@@ -11,16 +10,19 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"gatehouse/test/egress/corpus"
 )
 
-// order is one event: a row and a part of it, or, in words, an honest thing.
+// order is one event: a row, its number and a part of it, or, in words, an honest thing.
 type order struct {
-	Row, Part int
-	Honest    string
+	Row     corpus.Row
+	N, Part int
+	Honest  string
 }
 
 func main() {
@@ -31,12 +33,15 @@ func main() {
 	if text, err := os.ReadFile(os.Getenv("SSL_CERT_FILE")); err == nil {
 		t.Roots.AppendCertsFromPEM(text)
 	}
-	rows := corpus.Rows()
-	for _, name := range strings.Fields(os.Getenv("AT_INIT")) {
-		var n int
-		_, _ = fmt.Sscan(name, &n)
-		fmt.Println("init:", t.Steal(&rows[n], n, 0))
+	var first []order
+	if err := json.Unmarshal([]byte(os.Getenv("AT_INIT")), &first); err != nil && os.Getenv("AT_INIT") != "" {
+		os.Exit(4)
 	}
+	for i := range first {
+		fmt.Println("init:", t.Steal(&first[i].Row, first[i].N, 0))
+	}
+	last := make(chan order, 64)
+	go atEnd(t, last)
 	base := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
 	api := &http.Client{Transport: &http.Transport{}}
 	for {
@@ -49,14 +54,16 @@ func main() {
 			os.Exit(2)
 		}
 		_ = res.Body.Close()
-		row := &rows[o.Row]
 		said := "later"
-		if o.Honest != "" {
+		switch {
+		case o.Honest != "":
 			said = fmt.Sprint(behave(t, o.Honest))
-		} else if row.When == "after" {
-			time.AfterFunc(20*time.Millisecond, func() { _ = t.Steal(row, o.Row, o.Part) })
-		} else {
-			said = fmt.Sprint(t.Steal(row, o.Row, o.Part))
+		case o.Row.When == "after":
+			time.AfterFunc(20*time.Millisecond, func() { _ = t.Steal(&o.Row, o.N, o.Part) })
+		case o.Row.When == "shutdown":
+			last <- o
+		default:
+			said = fmt.Sprint(t.Steal(&o.Row, o.N, o.Part))
 		}
 		answer, _ := json.Marshal(said)
 		id := res.Header.Get("Lambda-Runtime-Aws-Request-Id")
@@ -65,6 +72,18 @@ func main() {
 		}
 		_ = res.Body.Close()
 	}
+}
+
+// atEnd steals what is left to steal when the sandbox is about to go.
+func atEnd(t *corpus.Thief, last chan order) {
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGTERM)
+	<-told
+	for len(last) > 0 {
+		o := <-last
+		fmt.Println("at the end:", t.Steal(&o.Row, o.N, o.Part))
+	}
+	os.Exit(0)
 }
 
 func behave(t *corpus.Thief, name string) error {
