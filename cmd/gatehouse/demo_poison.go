@@ -102,7 +102,13 @@ func (d *demo) collect(ctx context.Context) error {
 	return d.await(ctx, func() (bool, error) {
 		list, err := d.detections(ctx, record.Attack)
 		d.score.detections = list
-		return len(list) >= want, err
+		blocked := 0
+		for i := range list { // a suspicion is a record, too
+			if list[i].Action == "blocked" {
+				blocked++
+			}
+		}
+		return blocked >= want, err
 	})
 }
 
