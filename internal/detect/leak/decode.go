@@ -49,6 +49,7 @@ type decoding struct {
 	cleared int
 
 	inflated, tries int // so far
+	shadow          int // above 0: what is malformed is looked into elsewhere, too
 
 	reason string // of the first gap
 	missed int
@@ -93,7 +94,7 @@ func (d *decoding) Uninspected() (reason string, bytes int) { return d.reason, d
 
 // gap notes that n bytes were not looked into.
 func (d *decoding) gap(reason string, n int) {
-	if n <= 0 {
+	if n <= 0 || d.shadow > 0 && reason == "malformed" {
 		return
 	}
 	if d.reason == "" {

@@ -59,6 +59,8 @@ type archive struct {
 	buf    []byte // of a header that is not whole
 	left   uint64 // of a member whose size is known
 	sized  bool
+	broken bool   // a member was not what its header said
+	hidden blanks // looks for a member in what another is compressed to
 }
 
 const (
@@ -68,7 +70,14 @@ const (
 
 func (a *archive) write(p []byte) *detect.Finding {
 	for len(p) > 0 {
+		packed := a.packed()
 		n, f := a.take(p)
+		if f == nil && (packed || a.broken || a.hidden.to != nil) {
+			if a.hidden.to == nil && a.hidden.in != a.in { // there was something else between
+				a.hidden.in, a.hidden.tail = a.in, nil
+			}
+			f = a.shadow(func() *detect.Finding { return a.hidden.write(p[:n]) })
+		}
 		if f != nil {
 			return under(f, "zip")
 		}
@@ -76,6 +85,23 @@ func (a *archive) write(p []byte) *detect.Finding {
 		p = p[n:]
 	}
 	return nil
+}
+
+// shadow has hidden do something. What it finds malformed is looked into here.
+func (a *archive) shadow(do func() *detect.Finding) *detect.Finding {
+	a.parent.d.shadow++
+	defer func() { a.parent.d.shadow-- }()
+	return do()
+}
+
+// packed reports whether what comes next belongs to a member that is compressed. A reader
+// that goes by the directory, which comes last, may find another member in that.
+func (a *archive) packed() bool {
+	if a.member == nil {
+		return false
+	}
+	_, stored := a.member.codec.(copied)
+	return !stored
 }
 
 // take reads the beginning of p, and returns how much that was.
@@ -132,6 +158,7 @@ func (a *archive) open(h []byte) {
 	switch method {
 	case 0:
 		u.codec = copied{}
+		a.parent.d.doubt(to)
 	case 8:
 		u.codec = &deflated{kind: rawDeflate, z: new(inflater)}
 		a.sized = false // it ends by itself
@@ -143,6 +170,14 @@ func (a *archive) open(h []byte) {
 	}
 	if method == 8 || a.sized && size > 0 || !a.sized {
 		a.member = u
+	}
+}
+
+// doubt has l looked at as deflate, too: what a member's header says another reader takes
+// from the directory, which comes last.
+func (d *decoding) doubt(l *layer) {
+	if to := l.sniffed(); to != nil {
+		l.text = append(l.text, &unpack{trust: hunch, from: l, to: to, codec: &deflated{kind: rawDeflate, z: new(inflater)}})
 	}
 }
 
@@ -232,20 +267,39 @@ func (a *archive) deflated(u *unpack, d *deflated, p []byte) (int, *detect.Findi
 		return n, a.end()
 	case err != nil:
 		u.fail(err, len(p))
-		a.member = nil
+		a.broken = true
+		return 0, a.end() // the next member may begin anywhere in p
 	}
 	return n, nil
 }
 
-func (a *archive) flush() *detect.Finding { return under(a.members.flush(), "zip") }
-
-func (a *archive) close() *detect.Finding {
-	if a.member != nil && len(a.buf) > 0 {
-		if f := a.member.write(a.buf); f != nil {
-			return under(f, "zip")
-		}
+func (a *archive) flush() *detect.Finding {
+	f := a.members.flush()
+	if f == nil {
+		f = a.shadow(a.hidden.flush)
 	}
-	return under(a.end(), "zip")
+	return under(f, "zip")
+}
+
+func (a *archive) close() (f *detect.Finding) {
+	if a.member != nil && len(a.buf) > 0 {
+		f = a.member.write(a.buf)
+	}
+	if f == nil {
+		f = a.end()
+	}
+	if f == nil {
+		f = a.shadow(a.hidden.close)
+	}
+	return under(f, "zip")
+}
+
+func (a *archive) cleared() int {
+	n := a.members.cleared()
+	if a.hidden.to != nil {
+		n = min(n, a.hidden.cleared())
+	}
+	return n
 }
 
 // tarball is the part for tar (POSIX ustar, GNU): headers of 512 bytes and content

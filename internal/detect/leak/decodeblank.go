@@ -6,10 +6,12 @@ import (
 	"gatehouse/internal/detect"
 )
 
-// blanks is the part that looks into what is compressed behind a blank line: a part of
-// a multipart body, or of a mail. It ends where a line begins with two dashes.
+// blanks is the part that looks into what is compressed in the middle of something else:
+// behind a blank line, as a part of a multipart body or of a mail is, and wherever
+// enough bytes say that something is. It ends where a line begins with two dashes.
 type blanks struct {
 	parent *layer
+	within bool // what an archive holds: only a hidden member is looked for
 	in     int
 	tail   []byte // the last bytes, in which a blank line may begin
 	to     *unpack
@@ -42,10 +44,10 @@ func (m *blanks) search(p []byte) []byte {
 	if had > 0 { // a blank line may lie across, or what follows one
 		text, base = append(bytes.Clone(m.tail), p[:min(len(p), had+len(blankLine)+longestMagic)]...), m.in-had
 	}
-	keep, start := m.look(text)
+	keep, start := m.look(text, base)
 	if start < 0 && had > 0 && len(text) < had+len(p) {
 		text, base = p, m.in
-		keep, start = m.look(text)
+		keep, start = m.look(text, base)
 	}
 	if start >= 0 {
 		rest := text[start:]
@@ -64,9 +66,39 @@ func (m *blanks) search(p []byte) []byte {
 	return nil
 }
 
-// look returns where in text something compressed begins behind a blank line, -1 for
-// nowhere, and from where on it may with what follows.
-func (m *blanks) look(text []byte) (keep, start int) {
+// look returns where in text something compressed begins, -1 for nowhere, and from where
+// on it may with what follows. base is where text begins: what the layer begins with is
+// its head's business.
+func (m *blanks) look(text []byte, base int) (keep, start int) {
+	keep = max(0, len(text)-longestMagic+1)
+	start = -1
+	if !m.within {
+		keep, start = m.behindBlank(text)
+	}
+	for _, magic := range magics {
+		if m.within && magic.name != "zip" || !m.within && m.parent.archived() {
+			continue
+		}
+		for at := 0; start < 0 || at < start; {
+			i := bytes.Index(text[at:], []byte(magic.magic))
+			if i < 0 || start >= 0 && at+i >= start {
+				break
+			}
+			if at += i; (m.within || base+at > 0) && plausible(text[at:]) {
+				start = at
+				break
+			}
+			at++
+		}
+	}
+	return min(keep, max(0, len(text)-longestMagic+1)), start
+}
+
+// plausible reports whether what begins like gzip may be it: reserved flags are 0.
+func plausible(b []byte) bool { return b[0] != 0x1f || len(b) > 3 && b[3]&0xE0 == 0 }
+
+// behindBlank is look for what stands behind a blank line.
+func (m *blanks) behindBlank(text []byte) (keep, start int) {
 	keep = max(0, len(text)-len(blankLine)+1)
 	for at := 0; ; {
 		i := bytes.Index(text[at:], blankLine)
@@ -96,6 +128,21 @@ func (l *layer) begins(b []byte) bool {
 	return len(b) > 1 && b[0] == 0x78 && zlibMagic(b)
 }
 
+// archived reports whether l is an archive, which finds its members itself, or what is
+// left of one.
+func (l *layer) archived() bool {
+	if l.part {
+		return true
+	}
+	for _, s := range l.parts {
+		switch s.(type) {
+		case *archive, *tarball:
+			return true
+		}
+	}
+	return false
+}
+
 // open makes what unpacks p's beginning.
 func (m *blanks) open(p []byte) {
 	d := m.parent.d
@@ -108,7 +155,7 @@ func (m *blanks) open(p []byte) {
 		d.gap("depth", len(p))
 		return
 	}
-	middle.head = &head{}
+	middle.head = &head{guess: true}
 	m.to = &unpack{codec: copied{}, trust: marked, from: m.parent, to: middle}
 	m.marks, m.total = marks{in: m.in}, 0
 }

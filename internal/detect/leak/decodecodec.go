@@ -28,7 +28,8 @@ var (
 type trust uint8
 
 const (
-	guessed  trust = iota // by two bytes, or none
+	hunch    trust = iota // nothing says so: as if it were not there when it is not
+	guessed               // by two bytes, or none
 	marked                // by three bytes or more
 	declared              // by who sends it
 )
@@ -63,7 +64,7 @@ func (u *unpack) write(p []byte) *detect.Finding {
 		case errors.Is(err, errFound):
 			return under(u.found, u.name)
 		case errors.Is(err, errEnd):
-			u.over = true
+			u.over, u.dead = u.trust != hunch, u.trust == hunch
 		case err != nil:
 			u.fail(err, len(piece))
 		}
@@ -114,8 +115,8 @@ func (u *unpack) fail(err error, size int) {
 		reason = "budget"
 	case errors.Is(err, errMemory):
 		reason = "memory"
-	case u.trust == guessed && u.out < 1<<10:
-		u.trust, u.codec = guessed, nil // it is something else
+	case u.trust == hunch, u.trust == guessed && u.out < 1<<10:
+		u.codec = nil // it is something else
 		return
 	}
 	u.from.d.gap(reason, size)
@@ -124,7 +125,7 @@ func (u *unpack) fail(err error, size int) {
 
 // miss counts n more bytes of a stream that is not decompressed to its end.
 func (u *unpack) miss(n int) {
-	if u.trust != guessed || u.out >= 1<<10 {
+	if u.trust > guessed || u.trust == guessed && u.out >= 1<<10 {
 		u.from.d.gap("malformed", n)
 	}
 }

@@ -47,6 +47,7 @@ func (e *escapes) write(p []byte) *detect.Finding {
 			e.parent.d.gap("depth", len(p))
 			return nil
 		}
+		e.child.part = e.parent.archived()
 		e.marks.in = e.in - len(e.before)
 		e.marks.add(e.in, len(e.before))
 		e.out = len(e.before)

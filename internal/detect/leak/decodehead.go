@@ -11,6 +11,7 @@ type head struct {
 	buf     []byte
 	codings []string // that who sends it says it is in, the outermost first
 	packed  bool     // what compresses it, if anything, is known
+	guess   bool     // it may as well be something else
 }
 
 // headSize is how much of a layer's beginning is looked at: tar's magic, the last,
@@ -89,6 +90,9 @@ func (l *layer) packing(b []byte, codings []string) (s part, enough bool) {
 			if codingOf(coding) != m.name {
 				inner = nil
 			}
+			if l.head.guess {
+				return l.unpacker(m.name, guessed, nil), true
+			}
 			return l.unpacker(m.name, marked, inner), true
 		}
 		enough = enough && !bytes.HasPrefix([]byte(m.magic), b)
@@ -133,7 +137,7 @@ func (l *layer) unpacker(name string, t trust, inner []string) part {
 		return nil
 	}
 	if name == "zip" {
-		return &archive{parent: l}
+		return &archive{parent: l, hidden: blanks{parent: l, within: true}}
 	}
 	u := &unpack{name: name, trust: t, from: l, to: to}
 	switch name {

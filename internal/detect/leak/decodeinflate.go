@@ -356,6 +356,7 @@ func (z *inflater) fast(src []byte, pos int) (int, error) {
 		distance := d.base() + int(hold&(1<<d.extra()-1))
 		hold >>= d.extra()
 		if d.kind() != kindMatch || distance > w {
+			z.w = w
 			return pos, errCorrupt
 		}
 		if distance >= length {

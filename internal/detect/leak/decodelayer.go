@@ -24,12 +24,14 @@ type layer struct {
 	d     *decoding
 	depth int
 	plain detect.Scanner
-	seen  int // bytes written
-	clear int // of them, that plain has cleared
+	seen  int  // bytes written
+	clear int  // of them, that plain has cleared
+	part  bool // of an archive, without what is escaped in it
 
 	head  *head  // decides by how the layer begins; nil once it has
 	parts []part // that the head has called for
 	text  []part // that look for what stands in text
+	reads bool   // they are there
 }
 
 // layer makes a layer at depth.
@@ -80,8 +82,9 @@ func (l *layer) write(p []byte) *detect.Finding {
 			return f
 		}
 	}
-	if l.text == nil {
-		l.text = []part{&runs{parent: l}, &escapes{parent: l}, &blanks{parent: l}}
+	if !l.reads {
+		l.reads = true
+		l.text = append(l.text, &runs{parent: l}, &escapes{parent: l}, &blanks{parent: l})
 	}
 	for _, s := range l.text {
 		if f := s.write(p); f != nil {

@@ -40,14 +40,15 @@ type brotlied struct {
 	out   []byte
 	asked bool // for memory
 	any   bool // bytes were fed
+	seen  []byte
 }
 
 func newBrotli(d *decoding) *brotlied { return &brotlied{d: d} }
 
 func (b *brotlied) held() int { return 0 }
 
-// brotliMemory is a reader's tables and buffers, in bytes.
-const brotliMemory = 128 << 10
+// brotliMemory is a reader's tables and buffers, and what is kept of its input, in bytes.
+const brotliMemory = 128<<10 + maxReplay
 
 func (b *brotlied) feed(p []byte, emit func([]byte) error) (n int, err error) {
 	if !b.asked && len(p) > 0 {
@@ -58,19 +59,55 @@ func (b *brotlied) feed(p []byte, emit func([]byte) error) (n int, err error) {
 		b.r = brotli.NewReader(&b.src)
 		b.out = make([]byte, 16<<10)
 	}
+	if len(b.seen)+len(p) <= maxReplay {
+		b.seen = append(b.seen, p...)
+		if err = b.read(b.r, p, emit); errors.Is(err, errCorrupt) {
+			err = b.replay(len(p), emit)
+		}
+		return len(p), err
+	}
+	for b.seen = nil; n < len(p) && err == nil; n += brotliPiece {
+		err = b.read(b.r, p[n:min(len(p), n+brotliPiece)], emit)
+	}
+	return len(p), err
+}
+
+const (
+	// brotliPiece is how much brotli's reader gets at a time where it cannot be replayed,
+	// in bytes: less than a part of a secret that counts.
+	brotliPiece = 4
+	// maxReplay is how much of a stream is kept to be replayed, in bytes.
+	maxReplay = 256 << 10
+)
+
+// replay has another reader meet the error at the end of what was seen. What a reader
+// has decoded since it last wanted more is lost when it meets one, but not for somebody
+// who shows it byte for byte. last is how much came last.
+func (b *brotlied) replay(last int, emit func([]byte) error) error {
+	r := brotli.NewReader(&b.src)
+	at := len(b.seen) - last
+	err := b.read(r, b.seen[:at], func([]byte) error { return nil })
+	for ; err == nil && at < len(b.seen); at++ {
+		err = b.read(r, b.seen[at:at+1], emit)
+	}
+	return err
+}
+
+// read shows what r makes of p.
+func (b *brotlied) read(r *brotli.Reader, p []byte, emit func([]byte) error) error {
 	b.src.buf = p
 	for {
-		n, err := b.r.Read(b.out)
+		n, err := r.Read(b.out)
 		if n > 0 {
 			if err := emit(b.out[:n]); err != nil {
-				return len(p), err
+				return err
 			}
 		}
 		switch {
 		case errors.Is(err, errMore):
-			return len(p), nil
+			return nil
 		case err != nil:
-			return len(p), errCorrupt
+			return errCorrupt
 		}
 	}
 }
