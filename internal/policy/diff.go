@@ -64,6 +64,7 @@ func (d *diff) modes(old, now *Policy) {
 	step(d, "egress lookalikes", old.Lookalikes, now.Lookalikes, ListAllow, ListMonitor, ListRefuse)
 	step(d, "egress.event_data.host", old.HostFromEvent, now.HostFromEvent, EventDataAllow, EventDataMonitor, EventDataRefuse)
 	step(d, "egress.event_data.request", old.EventData, now.EventData, EventDataAllow, EventDataMonitor, EventDataRefuse)
+	step(d, "secrets.on_budget closed", old.UninspectedClosed, now.UninspectedClosed, false, true)
 	step(d, "secrets.on_leak", old.OnLeak, now.OnLeak, LeakMonitor, LeakBlock, LeakHalt)
 	step(d, "responses.action", old.Responses, now.Responses, ResponseMonitor, ResponseMask, ResponseRefuse)
 }

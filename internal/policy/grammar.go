@@ -141,6 +141,7 @@ func (r *reader) secrets(n *yaml.Node, key string) {
 		{"ignore", r.listed(false)},
 		{"hosts", r.secretHosts},
 		{"aws_accounts", r.accounts},
+		{"on_budget", choice(r, &r.policy.UninspectedClosed, word[bool]{"open", false}, word[bool]{"closed", true})},
 		{"on_leak", choice(r, &r.policy.OnLeak,
 			word[OnLeak]{"monitor", LeakMonitor}, word[OnLeak]{"block", LeakBlock}, word[OnLeak]{"halt", LeakHalt})},
 	})

@@ -140,11 +140,12 @@ responses: {action: refuse}
 egress: {private_addresses: deny, event_data: {host: refuse, request: monitor, hosts: ["*.partner.test"]}, inspect: {tls: true, bypass: [pinned.test, "*.db.test"]}}
 secrets:
   on_leak: halt
+  on_budget: closed
   watch: [GREETING]
   ignore: STAGE
   hosts: {STRIPE_KEY: [api.stripe.test], DB: ["10.0.0.0/8", "*.db.test"]}
 `)
-	if p.Mode != policy.Enforce || p.Profile != policy.ProfileDetect || p.OnLeak != policy.LeakHalt || !p.OnBudgetClosed || !p.DenyPrivate || !p.InspectTLS {
+	if p.Mode != policy.Enforce || p.Profile != policy.ProfileDetect || p.OnLeak != policy.LeakHalt || !p.OnBudgetClosed || !p.UninspectedClosed || !p.DenyPrivate || !p.InspectTLS {
 		t.Errorf("settings = %+v", p)
 	}
 	if len(p.Hash) != 12 || p.Hash == policy.Default().Hash {

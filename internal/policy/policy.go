@@ -74,6 +74,8 @@ type Policy struct {
 
 	// OnBudgetClosed refuses an event whose inspection ran out of budget.
 	OnBudgetClosed bool
+	// UninspectedClosed refuses to let a body leave of which not all could be decoded.
+	UninspectedClosed bool
 	// InspectTLS asks for TLS inspection of everything that Bypass does not name.
 	InspectTLS bool
 	// InspectSnapStart asks for it under SnapStart, too, where every sandbox that is

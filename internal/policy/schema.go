@@ -116,6 +116,7 @@ func secretsSchema() *schema {
 	return object("the function's secrets", map[string]*schema{
 		"watch": some(text("a variable's name", "")), "ignore": some(text("a secret's name", "")), "hosts": {Description: "secret: hosts", Type: "object", Any: some(text("a host", ""))},
 		"aws_accounts": some(&schema{AnyOf: []*schema{text("12 digits", "^[0-9]{12}$"), {Type: "integer"}}}), "on_leak": words("", "monitor", "block", "halt"),
+		"on_budget": words("what becomes of a body of which not all can be decoded", "open", "closed"),
 	})
 }
 

@@ -242,6 +242,15 @@ func (g *Guard) Suspect(o detect.Outlet, f *detect.Finding) {
 	}
 }
 
+// Uninspected decides about bytes on their way to t that could not be decoded, for
+// reason; see detect.Gapped.
+func (g *Guard) Uninspected(t detect.Target, reason string) Verdict {
+	if !g.Policy().UninspectedClosed {
+		return Verdict{Action: Allow, Would: Allow}
+	}
+	return g.outcome(Refuse, "egress.uninspected-body", "what is sent to "+t.Host+" could not be decoded: "+reason, false)
+}
+
 // leak decides about a secret on its way out and reports it.
 func (g *Guard) leak(o *detect.Observation) Verdict {
 	p, f := g.Policy(), o.Finding

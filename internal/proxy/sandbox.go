@@ -55,6 +55,8 @@ type Counters struct {
 	// Released is how often bytes left that had been held back, because a message
 	// ended or nothing followed.
 	Released int
+	// Uninspected is how many bytes left that could not be decoded.
+	Uninspected int
 }
 
 // Sandbox is what is known of the execution environment right now. The relay

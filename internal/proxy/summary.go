@@ -38,8 +38,8 @@ func summary(inv Invocation, now time.Time) *record.Record {
 		Status: inv.Status, Action: "allowed", Exceptions: inv.Exceptions,
 		BytesIn: inv.BytesIn, BytesOut: inv.BytesOut,
 		Connections: inv.Counters.Connections, Inspected: inv.Counters.Inspected, Tunnelled: inv.Counters.Tunnelled,
-		Released: inv.Counters.Released,
-		Receipt:  inv.Receipt,
+		Released: inv.Counters.Released, Uninspected: inv.Counters.Uninspected,
+		Receipt: inv.Receipt,
 	}
 	if inv.Status == "refused" {
 		r.Action = "blocked"

@@ -44,10 +44,10 @@ func (m *blanks) search(p []byte) []byte {
 	if had > 0 { // a blank line may lie across, or what follows one
 		text, base = append(bytes.Clone(m.tail), p[:min(len(p), had+len(blankLine)+longestMagic)]...), m.in-had
 	}
-	keep, start := m.look(text, base)
+	keep, start, sure := m.look(text, base)
 	if start < 0 && had > 0 && len(text) < had+len(p) {
 		text, base = p, m.in
-		keep, start = m.look(text, base)
+		keep, start, sure = m.look(text, base)
 	}
 	if start >= 0 {
 		rest := text[start:]
@@ -55,7 +55,7 @@ func (m *blanks) search(p []byte) []byte {
 			rest = append(bytes.Clone(rest), p[len(text)-had:]...)
 		}
 		m.in, m.tail = base+start, m.tail[:0]
-		if m.open(rest); m.to != nil {
+		if m.open(rest, sure); m.to != nil {
 			return rest
 		}
 		m.in = end
@@ -67,13 +67,14 @@ func (m *blanks) search(p []byte) []byte {
 }
 
 // look returns where in text something compressed begins, -1 for nowhere, and from where
-// on it may with what follows. base is where text begins: what the layer begins with is
-// its head's business.
-func (m *blanks) look(text []byte, base int) (keep, start int) {
+// on it may with what follows; sure is whether the place speaks for it, too. base is
+// where text begins: what the layer begins with is its head's business.
+func (m *blanks) look(text []byte, base int) (keep, start int, sure bool) {
 	keep = max(0, len(text)-longestMagic+1)
 	start = -1
 	if !m.within {
 		keep, start = m.behindBlank(text)
+		sure = start >= 0
 	}
 	for _, magic := range magics {
 		if m.within && magic.name != "zip" || !m.within && m.parent.archived() {
@@ -85,13 +86,13 @@ func (m *blanks) look(text []byte, base int) (keep, start int) {
 				break
 			}
 			if at += i; (m.within || base+at > 0) && plausible(text[at:]) {
-				start = at
+				start, sure = at, false
 				break
 			}
 			at++
 		}
 	}
-	return min(keep, max(0, len(text)-longestMagic+1)), start
+	return min(keep, max(0, len(text)-longestMagic+1)), start, sure
 }
 
 // plausible reports whether what begins like gzip may be it: reserved flags are 0.
@@ -144,7 +145,7 @@ func (l *layer) archived() bool {
 }
 
 // open makes what unpacks p's beginning.
-func (m *blanks) open(p []byte) {
+func (m *blanks) open(p []byte, sure bool) {
 	d := m.parent.d
 	if !d.try() {
 		d.gap("budget", len(p))
@@ -155,7 +156,7 @@ func (m *blanks) open(p []byte) {
 		d.gap("depth", len(p))
 		return
 	}
-	middle.head = &head{guess: true}
+	middle.head = &head{guess: !sure}
 	m.to = &unpack{codec: copied{}, trust: marked, from: m.parent, to: middle}
 	m.marks, m.total = marks{in: m.in}, 0
 }

@@ -31,6 +31,9 @@ func (c *calls) Write(p []byte) (int, *detect.Finding) {
 	return c.Scanner.Write(p)
 }
 
+// Uninspected is the scanner's within; see detect.Gapped.
+func (c *calls) Uninspected() (reason string, bytes int) { return uninspected(c.Scanner) }
+
 // ended reports whether what was written ends with a message.
 func (c *calls) ended() bool { return c.left == 0 && c.have == 0 }
 

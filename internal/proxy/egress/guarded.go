@@ -50,6 +50,8 @@ type guarded struct {
 	spare   []byte     // what it reads into
 	reading atomic.Bool
 
+	gaps int // bytes that could not be decoded
+
 	marked int    // bytes that were looked through for values of the event
 	before []byte // the last of them
 }
@@ -72,6 +74,7 @@ func (g *guarded) drain(limit int64) bool {
 		return true
 	}
 	if g.err == nil {
+		g.abandon()
 		g.buf, g.cleared, g.err = nil, 0, errEnded
 	}
 	if g.ahead != nil {
@@ -161,6 +164,7 @@ func (g *guarded) take(chunk []byte, err error) {
 		g.finish()
 		return
 	}
+	g.abandon()
 	g.err = err
 	g.x.badBody.Store(g.x.proto == 1 && brokenBody(err))
 }
@@ -199,6 +203,9 @@ func (g *guarded) judge(chunk []byte) {
 		g.stop(v)
 		return
 	}
+	if g.unseen() {
+		return
+	}
 	g.cleared += cleared
 	if m, ok := g.s.(messages); ok && g.waiting() > 0 && m.ended() {
 		g.flush()
@@ -210,6 +217,8 @@ func (g *guarded) finish() {
 	if g.s != nil {
 		if finding := g.s.Close(); finding != nil {
 			g.found(finding, "body")
+		} else {
+			g.unseen()
 		}
 	}
 	if g.err == nil && g.trailer != nil {
@@ -235,10 +244,36 @@ func (g *guarded) found(finding *detect.Finding, place string) {
 		g.stop(v)
 		return
 	}
-	g.s, g.cleared = nil, len(g.buf) // fail-open: the finding is recorded, the rest passes unread
+	g.abandon()
+	g.cleared = len(g.buf) // fail-open: the finding is recorded, the rest passes unread
 }
 
 func (g *guarded) stop(v proxy.Verdict) {
+	g.abandon()
 	g.x.blocked.Store(&v)
 	g.buf, g.cleared, g.err = nil, 0, errLeak
+}
+
+// abandon ends the scanner, whatever it would still say.
+func (g *guarded) abandon() {
+	if g.s != nil {
+		_ = g.s.Close() // it gives back its memory
+		g.s = nil
+	}
+}
+
+// unseen notes what the scanner could not look into, before any of it leaves, and
+// reports whether it may not leave.
+func (g *guarded) unseen() bool {
+	reason, n := uninspected(g.s)
+	if n <= g.gaps {
+		return false
+	}
+	v := g.x.f.uninspected(g.x.target, detect.Gap{Path: "body", Reason: reason, Bytes: n - g.gaps}, g.gaps == 0)
+	g.gaps = n
+	if v.Action.Blocks() {
+		g.stop(v)
+		return true
+	}
+	return false
 }

@@ -90,6 +90,9 @@ func (g *guarded) flush() {
 		g.found(finding, "body")
 		return
 	}
+	if g.unseen() {
+		return
+	}
 	g.cleared += cleared
 	if cleared > 0 {
 		g.x.f.released.Add(1)

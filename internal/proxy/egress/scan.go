@@ -19,7 +19,8 @@ func (f *flow) scanner(o detect.Outlet) detect.Scanner {
 }
 
 // scan looks for secrets in text, which is about to leave through place of a
-// connection to host. found is whether there was one; v is what to do about it.
+// connection to host. found is whether there was one, or something that may not leave
+// because it cannot be looked into; v is what to do about it.
 func (f *flow) scan(t detect.Target, host, place, text string) (v proxy.Verdict, found bool) {
 	if text == "" {
 		return v, false
@@ -36,10 +37,13 @@ func (f *flow) scan(t detect.Target, host, place, text string) (v proxy.Verdict,
 	if finding == nil {
 		finding = s.Close()
 	}
-	if finding == nil {
-		return v, false
+	if finding != nil {
+		return f.leaked(t, finding, place), true
 	}
-	return f.leaked(t, finding, place), true
+	if reason, n := uninspected(s); n > 0 {
+		v = f.uninspected(t, detect.Gap{Path: place, Reason: reason, Bytes: n}, true)
+	}
+	return v, v.Action.Blocks()
 }
 
 // isQuiet reports whether no scanner has to look at text.
@@ -119,4 +123,41 @@ func bodyOutlet(host string, r *http.Request) detect.Outlet {
 		encoding = "grpc+" + e
 	}
 	return detect.Outlet{Host: host, Place: "body", Encoding: encoding, Type: r.Header.Get("Content-Type")}
+}
+
+// uninspected says what s could not look into; see detect.Gapped.
+func uninspected(s detect.Scanner) (reason string, bytes int) {
+	if g, ok := s.(detect.Gapped); ok {
+		return g.Uninspected()
+	}
+	return "", 0
+}
+
+// uninspected notes a gap in what is on its way to t. The first of a body is judged.
+func (f *flow) uninspected(t detect.Target, gap detect.Gap, first bool) (v proxy.Verdict) {
+	f.count(func(c *proxy.Counters) { c.Uninspected += gap.Bytes })
+	f.unseen(gap)
+	if first {
+		v = f.p.Guard.Uninspected(t, gap.Reason)
+		f.note(v)
+	}
+	return v
+}
+
+// unseen puts a gap into the record. There are as many as there are reasons.
+func (f *flow) unseen(gap detect.Gap) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.beginLocked()
+	if f.rec == nil {
+		return
+	}
+	f.rec.Uninspected += gap.Bytes
+	for i := range f.rec.Gaps {
+		if f.rec.Gaps[i].Reason == gap.Reason {
+			f.rec.Gaps[i].Bytes += gap.Bytes
+			return
+		}
+	}
+	f.rec.Gaps = append(f.rec.Gaps, gap)
 }

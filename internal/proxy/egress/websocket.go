@@ -62,6 +62,9 @@ func (w *frames) Flush() (int, *detect.Finding) {
 
 func (w *frames) Close() *detect.Finding { return w.inner.Close() }
 
+// Uninspected is inner's; see detect.Gapped.
+func (w *frames) Uninspected() (reason string, bytes int) { return uninspected(w.inner) }
+
 // ended reports whether what was written ends with a frame.
 func (w *frames) ended() bool { return w.left == 0 && len(w.head) == 0 }
 
