@@ -26,9 +26,6 @@ const (
 // beside doing without, the least there can be, and other proxies: as a tunnel and
 // with TLS inspection.
 func egress(p programs, n int) (*Report, error) {
-	if n == 0 {
-		n = usualTurns
-	}
 	dir, err := os.MkdirTemp("", "gatehouse-egress-")
 	if err != nil {
 		return nil, err
@@ -42,8 +39,19 @@ func egress(p programs, n int) (*Report, error) {
 		return nil, err
 	}
 	defer s.close()
-	report := &Report{Bench: "egress"}
 	e := &egressPrograms{p, s}
+	if p.latency {
+		return latency(e, n)
+	}
+	return loaded(e, n)
+}
+
+// loaded loads all of the proxies, n times each.
+func loaded(e *egressPrograms, n int) (*Report, error) {
+	if n == 0 {
+		n = usualTurns
+	}
+	report := &Report{Bench: "egress"}
 	all := openProxies(e, report)
 	defer func() {
 		for _, t := range all {
@@ -62,7 +70,7 @@ func egress(p programs, n int) (*Report, error) {
 	if err := report.storm(e); err != nil {
 		return nil, fmt.Errorf("many at once: %w", err)
 	}
-	if p.long {
+	if e.long {
 		if err := report.long(e); err != nil {
 			return nil, fmt.Errorf("a long run: %w", err)
 		}

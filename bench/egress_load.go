@@ -50,6 +50,21 @@ func newCaller(proxy, target string, roots *x509.CertPool) *caller {
 
 // dial opens a connection to the target as clients do through a proxy.
 func (c *caller) dial(ctx context.Context) (net.Conn, error) {
+	conn, err := c.reach(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	secure := tls.Client(conn, c.tls)
+	if err := secure.Handshake(); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("handshake: %w", err)
+	}
+	return secure, nil
+}
+
+// reach opens a connection to the target on which nothing was said yet.
+func (c *caller) reach(ctx context.Context) (net.Conn, error) {
 	var d net.Dialer
 	at := c.proxy
 	if at == "" {
@@ -59,19 +74,15 @@ func (c *caller) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.proxy == "" {
+		return conn, nil
+	}
 	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
-	if c.proxy != "" {
-		if err := c.connect(conn); err != nil {
-			conn.Close()
-			return nil, err
-		}
-	}
-	secure := tls.Client(conn, c.tls)
-	if err := secure.Handshake(); err != nil {
+	if err := c.connect(conn); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("handshake: %w", err)
+		return nil, err
 	}
-	return secure, nil
+	return conn, conn.SetDeadline(time.Time{})
 }
 
 func (c *caller) connect(conn net.Conn) error {

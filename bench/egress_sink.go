@@ -24,6 +24,7 @@ import (
 type sink struct {
 	addr  string // "localhost:port"
 	roots *x509.CertPool
+	cert  tls.Certificate
 	dir   string // holds ca.pem, ca.key and both.pem
 	srv   *http.Server
 }
@@ -45,7 +46,7 @@ func newSink(dir string) (*sink, error) {
 	mux.HandleFunc("POST /", take)
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
 	s := &sink{
-		addr: fmt.Sprintf("localhost:%d", l.Addr().(*net.TCPAddr).Port), roots: roots, dir: dir,
+		addr: fmt.Sprintf("localhost:%d", l.Addr().(*net.TCPAddr).Port), roots: roots, cert: cert, dir: dir,
 		srv: &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)},
 	}
 	go func() { // ends with close

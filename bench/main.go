@@ -22,7 +22,7 @@ type programs struct {
 	zip, policy                          string
 	engine, noengine                     string
 	splice, goproxy, limited             string
-	long                                 bool
+	long, latency                        bool
 }
 
 func main() {
@@ -47,6 +47,7 @@ func run() error {
 	flags.StringVar(&p.goproxy, "goproxy", "", "`path` of bench/goproxy")
 	flags.StringVar(&p.limited, "limited", "", "`path` of a script that starts the extension with a sandbox's 1,024 descriptors")
 	flags.BoolVar(&p.long, "long", false, "egress: 100,000 connections, too")
+	flags.BoolVar(&p.latency, "latency", false, "egress: what it adds to a message of a dialogue, and nothing else")
 	asJSON := flags.Bool("json", false, "end with one line of JSON")
 	check := flags.Bool("check", false, "exit 1 when a goal is missed")
 	n := flags.Int("n", 0, "how often to measure each; 0 is the usual number")

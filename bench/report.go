@@ -25,6 +25,7 @@ type Row struct {
 	At   string  `json:"at"`   // the conditions: "full speed", "1 KB"
 	Unit string  `json:"unit"` // ms, kB
 	P50  float64 `json:"p50"`
+	P99  float64 `json:"p99,omitempty"` // where it is asked for
 	Min  float64 `json:"min"`
 	Mean float64 `json:"mean"`
 	Max  float64 `json:"max"`
@@ -112,6 +113,12 @@ func median(samples []float64) float64 {
 		return sorted[mid]
 	}
 	return (sorted[mid-1] + sorted[mid]) / 2
+}
+
+// percentile is the sample below which part of samples, which must not be empty, lies.
+func percentile(samples []float64, part float64) float64 {
+	sorted := slices.Sorted(slices.Values(samples))
+	return sorted[min(len(sorted)-1, int(part*float64(len(sorted))))]
 }
 
 func mean(samples []float64) float64 {
