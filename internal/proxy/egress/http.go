@@ -275,6 +275,8 @@ func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
 		return nil, x.upgrade(r, resp)
 	}
 	cleanHeader(resp.Header)
+	_, measured := resp.Header["Content-Length"]
+	x.w.headOnly = x.proto == 2 && resp.ContentLength == 0 && !measured
 	resp.Body = &received{resp.Body, x, x.tells(resp)}
 	return resp, nil
 }

@@ -13,6 +13,10 @@ type responder struct {
 	http.ResponseWriter
 	p    *Proxy
 	gone bool // hijacked: what is still written is goproxy's way to end
+
+	// headOnly: the response ended with its head, which in HTTP/2 is something else than
+	// an empty body. gRPC's clients know a status only there, or in trailers.
+	headOnly bool
 }
 
 func (w *responder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -37,6 +41,11 @@ func (w *responder) WriteHeader(code int) {
 		if _, ok := h[name]; !ok {
 			h[name] = nil
 		}
+	}
+	if w.headOnly {
+		h["Content-Length"] = nil // net/http would add one
+		w.ResponseWriter.WriteHeader(code)
+		return
 	}
 	w.ResponseWriter.WriteHeader(code)
 	if h.Get("Content-Length") == "" && code != http.StatusNoContent && code != http.StatusNotModified {
