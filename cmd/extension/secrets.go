@@ -120,7 +120,7 @@ func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 	if kind, _, valued := strings.Cut(place, ":"); kind != "body" && kind != "url" && !valued {
 		return scanner() // a name: nothing is written in anything there
 	}
-	return leak.Decode(o, &l.memory, scanner)
+	return leak.Decode(o, &l.memory, set.Touches, scanner)
 }
 
 // quiet reports whether a scanner would find nothing in text.

@@ -93,7 +93,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.SetBytes(int64(len(row.text)))
 			b.ReportAllocs()
 			for b.Loop() {
-				sc := leak.Decode(detect.Outlet{Place: "body"}, nil, func() detect.Scanner {
+				sc := leak.Decode(detect.Outlet{Place: "body"}, nil, s.Touches, func() detect.Scanner {
 					return s.Scanner(leak.Stream{})
 				})
 				for r := bytes.NewReader(row.text); r.Len() > 0; {

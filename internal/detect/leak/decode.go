@@ -28,9 +28,12 @@ const (
 // header) and what the scanners below hold. The windows of brotli and zstd count
 // against memory, which all streams share; nil is no bound.
 //
+// What stands in base64, base32 or hex is shown to a scanner where touches reports that
+// it may be part of a secret; nil looks at none of it. See Set.Touches.
+//
 // The scanner is a detect.Gapped.
-func Decode(o detect.Outlet, memory *Memory, scanner func() detect.Scanner) detect.Scanner {
-	d := &decoding{scanner: scanner, memory: memory}
+func Decode(o detect.Outlet, memory *Memory, touches func(text []byte, every bool) bool, scanner func() detect.Scanner) detect.Scanner {
+	d := &decoding{scanner: scanner, memory: memory, touches: touches}
 	d.top = d.layer(0)
 	if o.Place == "body" {
 		d.top.head = &head{codings: codings(o.Encoding)}
@@ -42,6 +45,7 @@ func Decode(o detect.Outlet, memory *Memory, scanner func() detect.Scanner) dete
 type decoding struct {
 	scanner func() detect.Scanner
 	memory  *Memory
+	touches func(text []byte, every bool) bool
 	lease   *lease // of memory, made when first asked for
 
 	top     *layer

@@ -32,7 +32,7 @@ var shared = sync.OnceValue(set)
 // decoding is a scanner for a body in encoding that looks for set's secrets.
 func decoding(encoding string) detect.Gapped {
 	s := shared()
-	return leak.Decode(detect.Outlet{Host: "evil.test", Place: "body", Encoding: encoding}, nil,
+	return leak.Decode(detect.Outlet{Host: "evil.test", Place: "body", Encoding: encoding}, nil, s.Touches,
 		func() detect.Scanner { return s.Scanner(leak.Stream{}) }).(detect.Gapped)
 }
 
@@ -310,7 +310,7 @@ func TestDecodeSharesMemory(t *testing.T) {
 	m := &leak.Memory{Limit: 5 << 20}
 	body := []byte(brotlied(noise(1000)))
 	open := func() detect.Gapped {
-		return leak.Decode(detect.Outlet{Place: "body", Encoding: "br"}, m, func() detect.Scanner { return set().Scanner(leak.Stream{}) }).(detect.Gapped)
+		return leak.Decode(detect.Outlet{Place: "body", Encoding: "br"}, m, nil, func() detect.Scanner { return set().Scanner(leak.Stream{}) }).(detect.Gapped)
 	}
 	first, second := open(), open()
 	first.Write(body)

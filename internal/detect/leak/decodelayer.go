@@ -85,6 +85,9 @@ func (l *layer) write(p []byte) *detect.Finding {
 	if !l.reads {
 		l.reads = true
 		l.text = append(l.text, &runs{parent: l}, &escapes{parent: l}, &blanks{parent: l})
+		if l.d.touches != nil {
+			l.text = append(l.text, &digitRuns{parent: l})
+		}
 	}
 	for _, s := range l.text {
 		if f := s.write(p); f != nil {

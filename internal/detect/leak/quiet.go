@@ -23,7 +23,25 @@ func (s *Set) Quiet(text []byte) bool {
 			return false
 		}
 	}
-	return s == nil || !s.touches(text)
+	return !s.Touches(text, true) && !s.hides(text)
+}
+
+// hides reports whether a run in text, written once more, may be part of a secret.
+func (s *Set) hides(text []byte) (found bool) {
+	for at := 0; s != nil && !found; {
+		start, end := nextWord(text, at)
+		if start < 0 {
+			break
+		}
+		if end-start >= minWord {
+			each(text[start:end], runState{first: true}, func(_ string, plain []byte) bool {
+				found = s.Touches(plain, true)
+				return !found
+			})
+		}
+		at = end
+	}
+	return found
 }
 
 // isPlainText reports whether text is one that no decoder has anything to do with:
@@ -83,12 +101,21 @@ func mayBeToken(text []byte) bool {
 	return false
 }
 
-// touches reports whether eight bytes of text, as they are, by what is between each and
+// Touches reports whether eight bytes of text, as they are, by what is between each and
 // the next, or without what a squeezer takes away, stand in a pattern.
-func (s *Set) touches(text []byte) bool {
+//
+// Unless it looks at every place, it may miss parts of a secret that are not all of it.
+func (s *Set) Touches(text []byte, every bool) bool {
+	if s == nil {
+		return false
+	}
 	e := s.engine()
+	plain, squeezed := e.plainStride, e.squeezedStride
+	if every {
+		plain, squeezed = 1, 1
+	}
 	last := len(text) - gram
-	for i := e.plainHit(text, 0, last, 1); i <= last; i = e.plainHit(text, i+1, last, 1) {
+	for i := e.plainHit(text, 0, last, plain); i <= last; i = e.plainHit(text, i+plain, last, plain) {
 		word := binary.LittleEndian.Uint64(text[i:])
 		if e.exact.has(word) || e.xored.has(xorWord(word)) || e.moved.has(addWord(word)) {
 			return true
@@ -97,7 +124,7 @@ func (s *Set) touches(text []byte) bool {
 	var buf [512]byte
 	left := e.squeezer.squeeze(buf[:0], text)
 	last = len(left) - gram
-	for i := e.squeezedHit(left, 0, last, 1); i <= last; i = e.squeezedHit(left, i+1, last, 1) {
+	for i := e.squeezedHit(left, 0, last, squeezed); i <= last; i = e.squeezedHit(left, i+squeezed, last, squeezed) {
 		if e.squeezed.has(binary.LittleEndian.Uint64(left[i:])) {
 			return true
 		}

@@ -89,7 +89,7 @@ func TestGaps(t *testing.T) {
 func decoding(p *egress.Proxy) {
 	plain := p.Guard.Scanner
 	p.Guard.Scanner = func(o detect.Outlet) detect.Scanner {
-		return leak.Decode(o, nil, func() detect.Scanner { return plain(o) })
+		return leak.Decode(o, nil, nil, func() detect.Scanner { return plain(o) })
 	}
 }
 

@@ -1,0 +1,329 @@
+package leak
+
+import (
+	"bytes"
+
+	"gatehouse/internal/detect"
+)
+
+// digitRuns is the part that finds secrets in base64, base32 and hex that stand there in
+// some form of their own: reversed, by rot13, in hex. Each run of digits is undone,
+// also from its end to its beginning, and what comes out is shown to a layer of its
+// own where eight bytes of it stand in a pattern, or where it is text with a run in it.
+type digitRuns struct {
+	parent *layer
+	in     int
+	tail   []byte // the run that what was written ends with
+	joint  []byte // tail, and what follows
+	first  bool   // tail begins where the run does
+	waits  bool   // tail may be part of a secret
+}
+
+const (
+	// minWord is the length of the shortest run that is undone, in characters: a
+	// secret of eight bytes in hex, of twelve in base64.
+	minWord = 16
+	// liveWord is as much as eight bytes take in base64.
+	liveWord = 11
+	// maxWord is how much of a run is undone at once, in characters, and wordOverlap
+	// how much of that once more with what follows. Both are whole bytes in each of
+	// the encodings.
+	maxWord, wordOverlap = 2 << 10, 80
+)
+
+func (w *digitRuns) write(p []byte) *detect.Finding {
+	for len(p) > 0 {
+		n := min(len(p), step)
+		if f := w.step(p[:n]); f != nil {
+			return f
+		}
+		p = p[n:]
+	}
+	return nil
+}
+
+func (w *digitRuns) step(p []byte) *detect.Finding {
+	w.in += len(p)
+	text, first := p, true
+	if len(w.tail) > 0 {
+		w.joint = append(append(w.joint[:0], w.tail...), p...)
+		text, first = w.joint, w.first
+	}
+	w.tail, w.waits = w.tail[:0], false
+	for at := 0; ; first = true {
+		start, end := nextWord(text, at)
+		if start < 0 {
+			return nil
+		}
+		first = first || start > 0
+		for end-start > maxWord {
+			if f := w.judge(text[start:start+maxWord], first); f != nil {
+				return f
+			}
+			start, first = start+maxWord-wordOverlap, false
+		}
+		if end == len(text) {
+			w.keep(text[start:], first)
+			return nil
+		}
+		if f := w.judge(text[start:end], first); f != nil {
+			return f
+		}
+		at = end
+	}
+}
+
+// keep keeps a run that may go on.
+func (w *digitRuns) keep(run []byte, first bool) {
+	w.tail, w.first = append(w.tail[:0], run...), first
+	w.waits = w.hides(run, runState{first: first, open: true}, maxDepth-w.parent.depth)
+}
+
+// hides reports whether run may hold a secret in up to depth encodings.
+func (w *digitRuns) hides(run []byte, state runState, depth int) (found bool) {
+	if len(run) < liveWord || depth == 0 {
+		return false
+	}
+	each(run, state, func(_ string, plain []byte) bool {
+		found = w.touches(plain)
+		for at := 0; !found && asciiText(plain); {
+			start, end := nextWord(plain, at)
+			if start < 0 {
+				break
+			}
+			found = w.hides(plain[start:end], runState{first: true, open: end == len(plain)}, depth-1)
+			at = end
+		}
+		return !found
+	})
+	return found
+}
+
+// judge shows what run decodes to to a layer of its own, where that may be something.
+func (w *digitRuns) judge(run []byte, first bool) (f *detect.Finding) {
+	if len(run) < minWord {
+		return nil
+	}
+	each(run, runState{first: first}, func(name string, plain []byte) bool {
+		if w.touches(plain) || asciiText(plain) && hasWord(plain) {
+			f = under(w.look(plain), name)
+		}
+		return f == nil
+	})
+	return f
+}
+
+// touches is the Decode's, at every place as far as a scanner looks at every place.
+func (w *digitRuns) touches(plain []byte) bool {
+	return w.parent.d.touches(plain, w.in <= dense || len(plain) <= maxReversed)
+}
+
+// look shows plain to a layer of its own.
+func (w *digitRuns) look(plain []byte) *detect.Finding {
+	d := w.parent.d
+	if w.parent.depth > 0 && !d.try() {
+		d.gap("budget", len(plain))
+		return nil
+	}
+	to := w.parent.below()
+	if to == nil {
+		d.gap("depth", len(plain))
+		return nil
+	}
+	if f := to.write(plain); f != nil {
+		return f
+	}
+	return to.close()
+}
+
+func (w *digitRuns) flush() *detect.Finding { return w.close() }
+
+// close judges the run that is kept.
+func (w *digitRuns) close() *detect.Finding {
+	f := w.judge(w.tail, w.first)
+	w.tail, w.waits = w.tail[:0], false
+	return f
+}
+
+func (w *digitRuns) cleared() int {
+	if w.waits {
+		return w.in - len(w.tail)
+	}
+	return w.in
+}
+
+// runState is what is known of where a run begins and ends: not in what is before it,
+// but behind a mark of its own perhaps; it may go on.
+type runState struct{ first, open bool }
+
+const (
+	// maxReversed is the longest run that is read backwards, too, and maxMarked how far
+	// into a run a mark may stand for it to begin there, and how many are tried.
+	maxReversed = 512
+	maxMarked   = 64
+	maxMarks    = 8
+)
+
+// each calls do with all that run may decode to until it returns false.
+func each(run []byte, state runState, do func(name string, plain []byte) bool) {
+	var plain, turned [maxWord]byte
+	both := func(run []byte) bool {
+		kind := wordKind(run)
+		if kind == nil {
+			return true
+		}
+		if !do(kind.name, kind.undo(plain[:0], run)) {
+			return false
+		}
+		if len(run) > maxReversed {
+			return true
+		}
+		for i, c := range run {
+			turned[len(run)-1-i] = c
+		}
+		for off := range kind.unit() { // what is still to come stands before it
+			if !do(kind.name, kind.undo(plain[:0], turned[min(off, len(run)):len(run)])) {
+				return false
+			}
+			if !state.open {
+				break
+			}
+		}
+		return true
+	}
+	end := min(len(run), maxMarked)
+	for marks, c := 0, 0; len(run)-c >= liveWord && marks <= maxMarks; marks++ {
+		next := nextMark(run, c, len(run))
+		if !both(run[c:]) || next-1-c >= liveWord && digits64[run[next-1]] >= 62 && !both(run[c:next-1]) {
+			return
+		}
+		if c = next; c >= end || !state.first {
+			return
+		}
+	}
+}
+
+// undo appends what run is in this encoding to plain.
+func (m *packedMark) undo(plain, run []byte) []byte {
+	acc, n := uint32(0), uint(0)
+	for _, c := range run {
+		acc, n = acc<<m.width|uint32(m.digit[c])&0x3f, n+m.width
+		if n >= 8 {
+			n -= 8
+			plain = append(plain, byte(acc>>n))
+		}
+	}
+	return plain
+}
+
+// unit is how many digits are whole bytes.
+func (m *packedMark) unit() int { return [...]int{4: 2, 5: 8, 6: 4}[m.width] }
+
+// nextWord returns the next run in text from at on that is at least minWord long, or
+// that ends with text; a start of -1 is none.
+func nextWord(text []byte, at int) (start, end int) {
+	for i := at + minWord - 1; i < len(text); i += minWord {
+		if digits64[text[i]] < 0 {
+			continue
+		}
+		start, end = i, i+1
+		for start > at && digits64[text[start-1]] >= 0 {
+			start--
+		}
+		for end < len(text) && digits64[text[end]] >= 0 {
+			end++
+		}
+		if end == len(text) || end-start >= minWord {
+			return start, end
+		}
+		i = end - 1
+	}
+	start = len(text)
+	for start > at && digits64[text[start-1]] >= 0 {
+		start--
+	}
+	if start == len(text) {
+		return -1, 0
+	}
+	return start, len(text)
+}
+
+// The classes of digits, by which it is told which encoding a run may be in.
+const (
+	upper = 1 << iota // of base32, not of hex
+	lower
+	upperHex
+	lowerHex
+	digit  // of all three
+	digit6 // 0, 1, 8 and 9, that base32 has not
+	mark64 // base64's last two
+)
+
+var classes = func() (of [256]uint8) {
+	for c := range of {
+		switch b := byte(c); {
+		case b >= 'A' && b <= 'F':
+			of[c] = upperHex
+		case b >= 'a' && b <= 'f':
+			of[c] = lowerHex
+		case isUpper(b):
+			of[c] = upper
+		case b >= 'g' && b <= 'z':
+			of[c] = lower
+		case b >= '2' && b <= '7':
+			of[c] = digit
+		case b >= '0' && b <= '9':
+			of[c] = digit6
+		case digits64[b] >= 0:
+			of[c] = mark64
+		}
+	}
+	return of
+}()
+
+// longWord is how long a run is that is undone though it has letters only: words that
+// people write are shorter, and digits of base64 without a numeral are rare.
+const longWord = 32
+
+// wordKind is the encoding that run may be in; nil where it rather is a word.
+func wordKind(run []byte) *packedMark {
+	var has uint8
+	for _, c := range run {
+		has |= classes[c]
+	}
+	const (
+		small   = lower | lowerHex
+		capital = upper | upperHex
+		any10   = digit | digit6
+	)
+	switch {
+	case has&^(any10|lowerHex) == 0 || has&^(any10|upperHex) == 0:
+		return &packedMarks[1]
+	case has&(digit6|mark64) == 0 && (has&small == 0 || has&capital == 0):
+		if has&digit != 0 || len(run) >= longWord {
+			return &packedMarks[2]
+		}
+	case has&small != 0 && has&capital != 0 && (has&(any10|mark64) != 0 || len(run) >= longWord):
+		return &packedMarks[0]
+	}
+	return nil
+}
+
+// asciiText reports whether b is printable ASCII.
+func asciiText(b []byte) bool {
+	return bytes.IndexFunc(b, func(r rune) bool { return r >= 0x7f || r < ' ' && r != '\n' && r != '\r' && r != '\t' }) < 0
+}
+
+// hasWord reports whether b has a run that is worth undoing.
+func hasWord(b []byte) bool {
+	for at := 0; ; {
+		start, end := nextWord(b, at)
+		if start < 0 {
+			return false
+		}
+		if end-start >= minWord && wordKind(b[start:end]) != nil {
+			return true
+		}
+		at = end
+	}
+}
