@@ -190,6 +190,12 @@ var packings = []struct {
 	{"gzip behind a blank line", "", "gzip", func(s string) string {
 		return "--bb\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\r\n" + gzipped(s) + "\r\n--bb\r\n\r\nplain\r\n--bb--\r\n"
 	}},
+	{"base64 of zstd behind other bytes", "", "base64 zstd", func(s string) string {
+		return "a=1&v=" + base64.RawURLEncoding.EncodeToString([]byte("k:"+zstded(s))) + "&z=2"
+	}},
+	{"base32 of gzip behind other bytes, in a path", "", "base32 gzip", func(s string) string {
+		return "/a/b/" + base32.StdEncoding.EncodeToString([]byte("key: "+gzipped(s))) + "/c"
+	}},
 	{"zip behind a blank line, the second", "", "zip", func(s string) string {
 		return "--bb\r\nA: b\r\n\r\nplain\r\n--bb\r\nA: b\r\n\r\n" + zipped(s, zip.Deflate) + "\r\n--bb--\r\n"
 	}},

@@ -44,7 +44,9 @@ func (e *escapes) write(p []byte) *detect.Finding {
 		e.in += at
 		p = p[at:]
 		if e.child = e.parent.below(); e.child == nil {
-			e.parent.d.gap("depth", len(p))
+			if n, _, _ := escapeAt(p); n > 0 {
+				e.parent.d.gap("depth", len(p))
+			}
 			return nil
 		}
 		e.child.part = e.parent.archived()

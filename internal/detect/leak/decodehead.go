@@ -133,7 +133,9 @@ func codingOf(coding string) string {
 func (l *layer) unpacker(name string, t trust, inner []string) part {
 	to := l.sniffed(inner...)
 	if to == nil {
-		l.d.gap("depth", max(1, l.seen))
+		if t > guessed {
+			l.d.gap("depth", max(1, l.seen))
+		}
 		return nil
 	}
 	if name == "zip" {

@@ -17,6 +17,7 @@ type digitRuns struct {
 	joint  []byte // tail, and what follows
 	first  bool   // tail begins where the run does
 	waits  bool   // tail may be part of a secret
+	packed *runs  // the run under way, where something compressed stands in it
 }
 
 const (
@@ -34,7 +35,17 @@ const (
 func (w *digitRuns) write(p []byte) *detect.Finding {
 	for len(p) > 0 {
 		n := min(len(p), step)
-		if f := w.step(p[:n]); f != nil {
+		if w.packed != nil {
+			var f *detect.Finding
+			if n, f = w.packed.decode(p[:n]); f != nil {
+				return f
+			}
+			w.packed.in += n
+			w.in += n
+			if w.packed.packed == nil {
+				w.packed = nil
+			}
+		} else if f := w.step(p[:n]); f != nil {
 			return f
 		}
 		p = p[n:]
@@ -56,6 +67,11 @@ func (w *digitRuns) step(p []byte) *detect.Finding {
 			return nil
 		}
 		first = first || start > 0
+		if first {
+			if f, over := w.unpack(text, start, end); f != nil || over {
+				return f
+			}
+		}
 		for end-start > maxWord {
 			if f := w.judge(text[start:start+maxWord], first); f != nil {
 				return f
@@ -73,6 +89,61 @@ func (w *digitRuns) step(p []byte) *detect.Finding {
 	}
 }
 
+// unpack decodes the run text[start:end] as it comes in from now on, if something
+// compressed stands in it behind other bytes: at its beginning is runs' business. over is
+// whether there is nothing left of text.
+func (w *digitRuns) unpack(text []byte, start, end int) (f *detect.Finding, over bool) {
+	from, kind := -1, (*packedMark)(nil)
+	if end-start >= minPacked {
+		each(text[start:min(end, start+maxWord)], runState{first: true}, func(k *packedMark, at int, plain []byte) bool {
+			if at >= 0 && hasMagic(plain) {
+				from, kind = start+at, k
+			}
+			return from < 0
+		})
+	}
+	if from < 0 {
+		return nil, false
+	}
+	middle := w.parent.below()
+	if middle == nil || !w.parent.d.try() {
+		return nil, false // nothing says for certain that it is
+	}
+	u := &unpacked{name: kind.name, digit: kind.digit, width: kind.width}
+	u.to = &unpack{name: kind.name, codec: copied{}, trust: hunch, from: w.parent, to: middle}
+	u.marks.in = w.in - len(text) + from
+	w.packed = &runs{parent: w.parent, in: u.marks.in, packed: u}
+	for rest := text[from:]; len(rest) > 0 && w.packed != nil; {
+		n, f := w.packed.decode(rest)
+		if f != nil {
+			return f, true
+		}
+		w.packed.in += n
+		if rest = rest[n:]; w.packed.packed == nil {
+			w.packed = nil
+			w.in -= len(rest)
+			return w.write(rest), true
+		}
+	}
+	return nil, true
+}
+
+// hasMagic reports whether something compressed may begin in b, not at its beginning.
+func hasMagic(b []byte) bool {
+	for _, m := range magics {
+		for at := 1; at < len(b); at++ {
+			i := bytes.Index(b[at:], []byte(m.magic))
+			if i < 0 {
+				break
+			}
+			if at += i; plausible(b[at:]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // keep keeps a run that may go on.
 func (w *digitRuns) keep(run []byte, first bool) {
 	w.tail, w.first = append(w.tail[:0], run...), first
@@ -84,7 +155,7 @@ func (w *digitRuns) hides(run []byte, state runState, depth int) (found bool) {
 	if len(run) < liveWord || depth == 0 {
 		return false
 	}
-	each(run, state, func(_ string, plain []byte) bool {
+	each(run, state, func(_ *packedMark, _ int, plain []byte) bool {
 		found = w.touches(plain)
 		for at := 0; !found && asciiText(plain); {
 			start, end := nextWord(plain, at)
@@ -104,9 +175,9 @@ func (w *digitRuns) judge(run []byte, first bool) (f *detect.Finding) {
 	if len(run) < minWord {
 		return nil
 	}
-	each(run, runState{first: first}, func(name string, plain []byte) bool {
+	each(run, runState{first: first}, func(kind *packedMark, _ int, plain []byte) bool {
 		if w.touches(plain) || asciiText(plain) && hasWord(plain) {
-			f = under(w.look(plain), name)
+			f = under(w.look(plain), kind.name)
 		}
 		return f == nil
 	})
@@ -136,16 +207,27 @@ func (w *digitRuns) look(plain []byte) *detect.Finding {
 	return to.close()
 }
 
-func (w *digitRuns) flush() *detect.Finding { return w.close() }
+func (w *digitRuns) flush() *detect.Finding {
+	if w.packed != nil {
+		return w.packed.flush()
+	}
+	return w.close()
+}
 
 // close judges the run that is kept.
 func (w *digitRuns) close() *detect.Finding {
+	if w.packed != nil {
+		return w.packed.close()
+	}
 	f := w.judge(w.tail, w.first)
 	w.tail, w.waits = w.tail[:0], false
 	return f
 }
 
 func (w *digitRuns) cleared() int {
+	if w.packed != nil {
+		return w.packed.cleared()
+	}
 	if w.waits {
 		return w.in - len(w.tail)
 	}
@@ -164,15 +246,16 @@ const (
 	maxMarks    = 8
 )
 
-// each calls do with all that run may decode to until it returns false.
-func each(run []byte, state runState, do func(name string, plain []byte) bool) {
+// each calls do with all that run may decode to, and from where on in run, -1 where it was
+// turned round, until that returns false.
+func each(run []byte, state runState, do func(kind *packedMark, from int, plain []byte) bool) {
 	var plain, turned [maxWord]byte
-	both := func(run []byte) bool {
+	both := func(run []byte, from int) bool {
 		kind := wordKind(run)
 		if kind == nil {
 			return true
 		}
-		if !do(kind.name, kind.undo(plain[:0], run)) {
+		if !do(kind, from, kind.undo(plain[:0], run)) {
 			return false
 		}
 		if len(run) > maxReversed {
@@ -182,7 +265,7 @@ func each(run []byte, state runState, do func(name string, plain []byte) bool) {
 			turned[len(run)-1-i] = c
 		}
 		for off := range kind.unit() { // what is still to come stands before it
-			if !do(kind.name, kind.undo(plain[:0], turned[min(off, len(run)):len(run)])) {
+			if !do(kind, -1, kind.undo(plain[:0], turned[min(off, len(run)):len(run)])) {
 				return false
 			}
 			if !state.open {
@@ -194,7 +277,7 @@ func each(run []byte, state runState, do func(name string, plain []byte) bool) {
 	end := min(len(run), maxMarked)
 	for marks, c := 0, 0; len(run)-c >= liveWord && marks <= maxMarks; marks++ {
 		next := nextMark(run, c, len(run))
-		if !both(run[c:]) || next-1-c >= liveWord && digits64[run[next-1]] >= 62 && !both(run[c:next-1]) {
+		if !both(run[c:], c) || next-1-c >= liveWord && digits64[run[next-1]] >= 62 && !both(run[c:next-1], c) {
 			return
 		}
 		if c = next; c >= end || !state.first {

@@ -34,7 +34,7 @@ func (s *Set) hides(text []byte) (found bool) {
 			break
 		}
 		if end-start >= minWord {
-			each(text[start:end], runState{first: true}, func(_ string, plain []byte) bool {
+			each(text[start:end], runState{first: true}, func(_ *packedMark, _ int, plain []byte) bool {
 				found = s.Touches(plain, true)
 				return !found
 			})
