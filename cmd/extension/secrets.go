@@ -117,7 +117,7 @@ func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 		how.Signed = l.ours
 	}
 	scanner := func() detect.Scanner { return l.beside(set.Scanner(how), set, o, ours) }
-	if kind, _, valued := strings.Cut(place, ":"); kind != "body" && kind != "url" && !valued {
+	if kind, _, valued := strings.Cut(place, ":"); kind != "body" && kind != "url" && kind != "head" && !valued {
 		return scanner() // a name: nothing is written in anything there
 	}
 	return leak.Decode(o, &l.memory, set.Touches, scanner)
@@ -196,9 +196,9 @@ func awsCredential(name string) bool { return strings.HasPrefix(name, "AWS_") }
 func standsIn(name, place string) bool {
 	switch name {
 	case "AWS_ACCESS_KEY_ID":
-		return place == "header:authorization" || place == "url"
+		return place == "header:authorization" || place == "url" || place == "head"
 	case "AWS_SESSION_TOKEN":
-		return place == "header:x-amz-security-token" || place == "url"
+		return place == "header:x-amz-security-token" || place == "url" || place == "head"
 	}
 	return false
 }

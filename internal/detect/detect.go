@@ -220,7 +220,8 @@ type Outlet struct {
 	// brackets; "" where it is not certain, and then no secret is meant for it.
 	Host string
 	// Place is where in the connection: "host", "sni", "method", "url", "header",
-	// "header:<name>", "body", "trailer", "trailer:<name>".
+	// "header:<name>", "body", "trailer", "trailer:<name>"; "head" is what is spread over
+	// several of them, and what may leave in any of them may there.
 	Place string
 	// Encoding and Type are the Content-Encoding and the Content-Type of a body, as
 	// sent; "" for anything else.

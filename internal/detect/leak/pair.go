@@ -12,7 +12,8 @@ type Pair struct {
 	// Host is a name, or with a dot in front all names below it.
 	Host string
 	// Places are the kinds of place: see detect.Outlet. "header" stands for the values
-	// of all headers; empty is everywhere.
+	// of all headers; empty is everywhere. At "head", which is all of them together, it
+	// goes whatever they are.
 	Places []string
 }
 
@@ -22,7 +23,7 @@ func (p *Pair) fits(host, place string) bool {
 		return false
 	}
 	kind, _, _ := strings.Cut(place, ":")
-	return len(p.Places) == 0 || slices.Contains(p.Places, kind)
+	return len(p.Places) == 0 || kind == "head" || slices.Contains(p.Places, kind)
 }
 
 // Paired reports whether the secret called name belongs to host, and goes there in

@@ -27,6 +27,8 @@ func TestPaired(t *testing.T) {
 		{"STRIPE_API_KEY", "api.stripe.com", "header:authorization", true},
 		{"STRIPE_API_KEY", "api.stripe.com", "body", false}, // a charge's description is a place to hide it
 		{"STRIPE_API_KEY", "api.stripe.com", "url", false},
+		{"STRIPE_API_KEY", "api.stripe.com", "head", true}, // its header is a part of it
+		{"STRIPE_API_KEY", "evil.test", "head", false},
 		{"STRIPE_API_KEY", "api.stripe.com.evil.test", "header:authorization", false},
 		{"STRIPE_API_KEY", "evil.test", "header:authorization", false},
 		{"STRIPE_API_KEY", "", "header:authorization", false},

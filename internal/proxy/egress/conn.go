@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,7 +82,18 @@ func (c *client) expectHead() {
 	c.handled.Store(false)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.head = headScan{armed: true}
+	c.head = c.head.again()
+}
+
+// sent lists the names of the present request's headers in their order, as far as they
+// were seen: not in HTTP/2.
+func (c *client) sent() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.head.names) == 0 {
+		return nil
+	}
+	return strings.Split(string(c.head.names), "\n")
 }
 
 // ambiguous reports whether it is unclear where the present request ends.

@@ -72,7 +72,7 @@ func (f *flow) open(ctx context.Context, asked string) (net.Conn, error) {
 	if v := f.decide(&detect.Observation{Kind: detect.KindConnect, Target: t}); v.Action.Blocks() {
 		return nil, &refusal{v}
 	}
-	if v, found := f.scan(t, f.target.host, "host", asked); found && v.Action.Blocks() {
+	if v, found := f.scan(t, f.target.host, place{name: "host", text: asked}); found && v.Action.Blocks() {
 		return nil, &refusal{v}
 	}
 	c, err := f.dial(ctx)
@@ -165,7 +165,7 @@ func (f *flow) judgeHello(h hello) proxy.Verdict {
 			t.JA4, t.ECH = offer.ja4(), offer.ech
 		}
 	})
-	if v, found := f.scan(t, f.target.host, "sni", h.sni); found && v.Action.Blocks() {
+	if v, found := f.scan(t, f.target.host, place{name: "sni", text: h.sni}); found && v.Action.Blocks() {
 		return v
 	}
 	return f.decide(&detect.Observation{Kind: detect.KindClientHello, Target: t})

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"net/http"
 
 	"gatehouse/internal/detect"
 )
@@ -69,4 +70,23 @@ func DialledTooLate(p *Proxy, c net.Conn) error {
 	f.close()
 	_, err := f.counting(c)
 	return err
+}
+
+// Joints are the texts that r's head says together.
+func Joints(r *http.Request, sent []string) (texts []string) {
+	for _, p := range joints(r, func() []string { return sent }) {
+		texts = append(texts, p.text)
+	}
+	return texts
+}
+
+// HeadScan looks through the head of r, again and again, and reports whether something
+// in it may not leave.
+func HeadScan(p *Proxy, r *http.Request) func() bool {
+	f := p.newFlow(target{host: "api.test", port: 443}, "connect", false)
+	x := &exchange{p: p, f: f, client: &client{p: p}}
+	return func() bool {
+		_, found := x.scanHead(r)
+		return found
+	}
 }

@@ -230,11 +230,8 @@ func (g *guarded) finish() {
 }
 
 func (g *guarded) scanTrailer(h http.Header) {
-	for _, p := range fieldPlaces("trailer", h) {
-		if v, found := g.x.f.scan(g.x.target, g.host, p.name, p.text); found && v.Action.Blocks() {
-			g.stop(v)
-			return
-		}
+	if v, found := g.x.scanPlaces(g.host, fieldPlaces("trailer", h), func() []place { return trailerJoints(h) }); found {
+		g.stop(v)
 	}
 }
 

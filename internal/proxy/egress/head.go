@@ -2,9 +2,9 @@ package egress
 
 import "bytes"
 
-// headScan reads a request's head along with net/http, for the one thing that
-// net/http forgives: both Content-Length and Transfer-Encoding, on which two
-// readers disagree where the request ends (RFC 9112, 6.3). It sees heads that
+// headScan reads a request's head along with net/http, for what net/http does not tell:
+// both Content-Length and Transfer-Encoding, on which two readers disagree where the
+// request ends (RFC 9112, 6.3), and the order of the headers. It sees heads that
 // begin with a read, so all but those of pipelined requests; what leaves is
 // written anew by us in either case.
 type headScan struct {
@@ -13,10 +13,16 @@ type headScan struct {
 	line     []byte // the present line, at most maxLine bytes of it
 	length   bool
 	encoding bool
+	names    []byte // of the headers, as sent, a line each
 }
 
-// maxLine is as much of a header line as its name needs.
-const maxLine = 32
+// maxLine is as much of a header line as its name needs, where that matters.
+const maxLine = 64
+
+// again is h for the next head.
+func (h *headScan) again() headScan {
+	return headScan{armed: true, line: h.line[:0], names: h.names[:0]}
+}
 
 func (h *headScan) scan(p []byte) {
 	for h.armed && len(p) > 0 {
@@ -40,6 +46,7 @@ func (h *headScan) take(line []byte) {
 	default:
 		name, _, _ := bytes.Cut(line, []byte(":"))
 		name = bytes.TrimSpace(name)
+		h.names = append(append(h.names, name...), '\n')
 		h.length = h.length || bytes.EqualFold(name, []byte("Content-Length"))
 		h.encoding = h.encoding || bytes.EqualFold(name, []byte("Transfer-Encoding"))
 	}

@@ -1,9 +1,7 @@
 package egress
 
 import (
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 
 	"gatehouse/internal/detect"
@@ -18,14 +16,14 @@ func (f *flow) scanner(o detect.Outlet) detect.Scanner {
 	return f.p.Guard.Scanner(o)
 }
 
-// scan looks for secrets in text, which is about to leave through place of a
-// connection to host. found is whether there was one, or something that may not leave
-// because it cannot be looked into; v is what to do about it.
-func (f *flow) scan(t detect.Target, host, place, text string) (v proxy.Verdict, found bool) {
-	if text == "" {
+// scan looks for secrets in what is about to leave at p of a connection to host. found
+// is whether there was one, or something that may not leave because it cannot be looked
+// into; v is what to do about it.
+func (f *flow) scan(t detect.Target, host string, p place) (v proxy.Verdict, found bool) {
+	if p.text == "" {
 		return v, false
 	}
-	o, bytes := detect.Outlet{Host: host, Place: place}, []byte(text)
+	o, bytes := detect.Outlet{Host: host, Place: p.name}, []byte(p.text)
 	if f.isQuiet(o, bytes) {
 		return v, false
 	}
@@ -38,10 +36,13 @@ func (f *flow) scan(t detect.Target, host, place, text string) (v proxy.Verdict,
 		finding = s.Close()
 	}
 	if finding != nil {
-		return f.leaked(t, finding, place), true
+		if p.in != "" {
+			finding.DecodeChain = append([]string{p.in}, finding.DecodeChain...)
+		}
+		return f.leaked(t, finding, p.name), true
 	}
-	if reason, n := uninspected(s); n > 0 {
-		v = f.uninspected(t, detect.Gap{Path: place, Reason: reason, Bytes: n}, true)
+	if reason, n := uninspected(s); n > 0 && p.name != joined { // its parts were looked at already
+		v = f.uninspected(t, detect.Gap{Path: p.name, Reason: reason, Bytes: n}, true)
 	}
 	return v, v.Action.Blocks()
 }
@@ -63,39 +64,29 @@ func (f *flow) leaked(t detect.Target, finding *detect.Finding, place string) pr
 // sent yet: a verdict that blocks leaks no byte. In monitor mode every place is
 // looked at, so that the records name them all.
 func (x *exchange) scanHead(r *http.Request) (proxy.Verdict, bool) {
-	host := x.secretsFor(r)
-	for _, p := range headPlaces(r) {
-		if v, found := x.f.scan(x.target, host, p.name, p.text); found && v.Action.Blocks() {
-			return v, true
+	return x.scanPlaces(x.secretsFor(r), headPlaces(r), func() []place { return joints(r, x.client.sent) })
+}
+
+// scanPlaces looks at places one by one, and where there is nothing in any, at what they
+// say together. found is whether something may not leave.
+func (x *exchange) scanPlaces(host string, places []place, together func() []place) (v proxy.Verdict, found bool) {
+	look := func(places []place) (v proxy.Verdict, any bool) {
+		for _, p := range places {
+			if verdict, found := x.f.scan(x.target, host, p); found {
+				v, any = verdict, true
+			}
+			if v.Action.Blocks() {
+				break
+			}
 		}
+		return v, any
 	}
-	return proxy.Verdict{}, false
-}
-
-type place struct{ name, text string }
-
-// headPlaces lists what of r's head leaves, by place.
-func headPlaces(r *http.Request) []place {
-	places := []place{{"method", r.Method}, {"url", r.URL.RequestURI()}, {"host", r.Host}}
-	places = append(places, fieldPlaces("header", r.Header)...)
-	return append(places, fieldPlaces("trailer", r.Trailer)...) // names: values come last
-}
-
-// fieldPlaces lists the fields of h: a name at place kind, where case does not
-// count, and its values at kind:name. The order is the same on every run.
-func fieldPlaces(kind string, h http.Header) []place {
-	places := make([]place, 0, 2*len(h))
-	for _, name := range slices.Sorted(maps.Keys(h)) {
-		places = append(places, place{kind, name})
-		for _, value := range h[name] {
-			places = append(places, place{kind + ":" + shortName(name), value})
-		}
+	v, any := look(places)
+	if !any {
+		v, any = look(together())
 	}
-	return places
+	return v, any && v.Action.Blocks()
 }
-
-// shortName is a header's name as records show it.
-func shortName(name string) string { return strings.ToLower(name[:min(len(name), 64)]) }
 
 // secretsFor is the host that a secret of r must be meant for: the target, and
 // none at all when the request names another one than it goes to.

@@ -1,0 +1,227 @@
+package egress
+
+import (
+	"cmp"
+	"encoding/base64"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// place is a part of a request that leaves, and where it stands.
+type place struct {
+	name, text string
+	in         string // what it was written in, where that is undone; "" where it is as sent
+}
+
+// joined is the place of what the parts of a request's head say together: see detect.Outlet.
+const joined = "head"
+
+// headPlaces lists what of r's head leaves, by place.
+func headPlaces(r *http.Request) []place {
+	places := []place{{name: "method", text: r.Method}, {name: "url", text: r.URL.RequestURI()}, {name: "host", text: r.Host}}
+	places = append(places, fieldPlaces("header", r.Header)...)
+	if pair := basicPair(r.Header); pair != "" {
+		places = append(places, place{"header:authorization", pair, "base64"})
+	}
+	return append(places, fieldPlaces("trailer", r.Trailer)...) // names: values come last
+}
+
+// fieldPlaces lists the fields of h: a name at place kind, where case does not
+// count, and its values at kind:name. The order is the same on every run.
+func fieldPlaces(kind string, h http.Header) []place {
+	places := make([]place, 0, 2*len(h)+1)
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		places = append(places, place{name: kind, text: name})
+		for _, value := range h[name] {
+			places = append(places, place{name: kind + ":" + shortName(name), text: value})
+		}
+	}
+	return places
+}
+
+// shortName is a header's name as records show it.
+func shortName(name string) string { return strings.ToLower(name[:min(len(name), 64)]) }
+
+// basicPair is the user and the password that h says in base64 (RFC 7617); "" where
+// there are none.
+func basicPair(h http.Header) string {
+	for _, value := range h["Authorization"] {
+		scheme, text, ok := strings.Cut(value, " ")
+		if !ok || !strings.EqualFold(scheme, "Basic") {
+			continue
+		}
+		text = strings.TrimRight(strings.TrimSpace(text), "=")
+		pair, _ := base64.RawStdEncoding.DecodeString(text) // what comes before an error was read
+		return string(pair)
+	}
+	return ""
+}
+
+const (
+	// longPart is the longest part that is joined to others, in bytes. What a longer one
+	// holds of a secret is found in itself: even in decimal, that is more than 12 bytes.
+	longPart = 64
+	// shortJoint is how long a joint must be to hold a part of a secret that counts.
+	shortJoint = 8
+)
+
+// joint puts the parts of a head together that are too short to be told a secret's by
+// themselves: values in one text, names in the other.
+type joint struct {
+	values, names []byte
+	parts         int
+}
+
+// joints returns what the values of r's head say together, and what their names say: the
+// path's segments, the query, cookies and headers as they were sent. sent are the names
+// of the headers in their order, as far as it is known.
+func joints(r *http.Request, sent func() []string) (texts []place) {
+	j := &joint{values: make([]byte, 0, 512), names: make([]byte, 0, 128)}
+	for segment := range strings.SplitSeq(r.URL.EscapedPath(), "/") {
+		j.value(segment)
+	}
+	j.pairs(r.URL.RawQuery, "&")
+	for _, cookies := range r.Header["Cookie"] {
+		j.pairs(cookies, ";")
+	}
+	j.fields(r.Header, sent)
+	if pair := basicPair(r.Header); pair != "" {
+		j.value(pair)
+	}
+	return j.places()
+}
+
+// trailerJoints is joints of what comes behind a body.
+func trailerJoints(h http.Header) []place {
+	j := new(joint)
+	j.fields(h, func() []string { return nil })
+	return j.places()
+}
+
+func (j *joint) places() (texts []place) {
+	if j.parts < 2 {
+		return nil
+	}
+	for _, text := range [...][]byte{j.values, j.names} {
+		if len(text) >= shortJoint {
+			texts = append(texts, place{name: joined, text: string(text)})
+		}
+	}
+	return texts
+}
+
+// value adds a part as it stands in a URL or a header.
+func (j *joint) value(v string) {
+	if len(v) > 3*longPart {
+		return
+	}
+	if strings.IndexByte(v, '%') >= 0 {
+		if plain, err := url.PathUnescape(v); err == nil {
+			v = plain
+		}
+	}
+	if v != "" && len(v) <= longPart {
+		j.values = append(j.values, v...)
+		j.parts++
+	}
+}
+
+func (j *joint) name(n string) {
+	if len(n) <= longPart {
+		j.names = append(j.names, n...)
+	}
+}
+
+// pairs adds the names and values of a query, or of cookies. What has no value is one.
+func (j *joint) pairs(text, between string) {
+	for text != "" {
+		var pair string
+		pair, text, _ = strings.Cut(text, between)
+		name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		if !ok {
+			name, value = "", name
+		}
+		j.name(name)
+		j.value(value)
+	}
+}
+
+// fields adds headers: first those that are not in every request, in the order of sent
+// and then by their names.
+func (j *joint) fields(h http.Header, sent func() []string) {
+	var buf [2][16]string
+	chosen, usual := buf[0][:0], buf[1][:0]
+	for name := range h {
+		switch {
+		case isUsual(name):
+			usual = append(usual, name)
+		case name != "Cookie": // its pairs are
+			chosen = append(chosen, name)
+		}
+	}
+	if len(chosen) > 1 {
+		slices.SortFunc(chosen, inOrder(sent()))
+	}
+	slices.Sort(usual)
+	for i, name := range append(chosen, usual...) {
+		if i < len(chosen) {
+			j.name(strings.TrimPrefix(name, "X-"))
+		}
+		for _, v := range h[name] {
+			j.value(v)
+		}
+	}
+}
+
+// inOrder compares names by where they stand in sent, the rest by itself.
+func inOrder(sent []string) func(a, b string) int {
+	rank := make(map[string]int, len(sent))
+	for i, name := range sent {
+		if name = http.CanonicalHeaderKey(name); rank[name] == 0 {
+			rank[name] = i - len(sent) // before the 0 of those that are not there
+		}
+	}
+	return func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank[a], rank[b]), byNumber(a, b))
+	}
+}
+
+// byNumber compares names so that part-10 comes behind part-9.
+func byNumber(a, b string) int {
+	for a != "" && b != "" {
+		n, m := digitsIn(a), digitsIn(b)
+		if n == 0 || m == 0 {
+			if a[0] != b[0] {
+				return cmp.Compare(a[0], b[0])
+			}
+			a, b = a[1:], b[1:]
+			continue
+		}
+		x, y := strings.TrimLeft(a[:n], "0"), strings.TrimLeft(b[:m], "0")
+		if c := cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y)); c != 0 {
+			return c
+		}
+		a, b = a[n:], b[m:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+// digitsIn is how many digits s begins with.
+func digitsIn(s string) int {
+	return len(s) - len(strings.TrimLeft(s, "0123456789"))
+}
+
+// isUsual reports whether a header of that name is in requests that nobody thinks about.
+func isUsual(name string) bool {
+	switch name {
+	case "Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Connection",
+		"Content-Encoding", "Content-Length", "Content-Type", "Date", "Expect", "If-Match", "If-Modified-Since",
+		"If-None-Match", "If-Unmodified-Since", "Origin", "Pragma", "Range", "Referer", "Te", "Traceparent", "Upgrade",
+		"User-Agent", "X-Amz-Content-Sha256", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Target", "X-Amzn-Trace-Id":
+		return true
+	}
+	return false
+}
