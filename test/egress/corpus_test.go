@@ -100,6 +100,18 @@ func own(kind string, token func(prefix string, n int) string, dice *rand.Rand) 
 	return token("tok_", 40)
 }
 
+// held is what a variable holds, and the part of it that must not leave.
+func held(name string, env map[string]string) (value, secret string) {
+	secret = watched(name, env[name])
+	if value = env[name]; value == "" { // Lambda gives it
+		value = secret
+		if name == "AWS_SESSION_TOKEN" {
+			value = "IQoJb3JpZ2luX2Vj" + secret
+		}
+	}
+	return value, secret
+}
+
 // watched is the part of a variable's value that must not leave.
 func watched(name, value string) string {
 	switch name {
@@ -107,11 +119,15 @@ func watched(name, value string) string {
 		_, rest, _ := strings.Cut(value, "orders:")
 		value, _, _ = strings.Cut(rest, "@")
 	case "SIGNING_KEY":
-		value = strings.ReplaceAll(strings.TrimSuffix(strings.TrimPrefix(value, "-----BEGIN PRIVATE KEY-----\n"), "\n-----END PRIVATE KEY-----\n"), "\n", "")
+		// The private part of a key on P-256 in PKCS #8: what is before it says what it
+		// is, and what follows is the public part.
+		value = strings.ReplaceAll(strings.TrimPrefix(value, "-----BEGIN PRIVATE KEY-----\n"), "\n", "")[48:92]
+	case "SERVICE_JWT": // who has no signature has nothing
+		value = value[strings.LastIndexByte(value, '.')+1:]
 	case "AWS_SECRET_ACCESS_KEY":
 		return "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 	case "AWS_SESSION_TOKEN":
-		return "IQoJb3JpZ2luX2VjEXAMPLETOKENEXAMPLETOKENEXAMPLETOKEN"
+		return "EXAMPLETOKENEXAMPLETOKENEXAMPLETOKEN" // behind IQoJb3JpZ2luX2Vj, which all begin with
 	}
 	return value
 }
@@ -216,7 +232,7 @@ func order(t *testing.T, rows []corpus.Row, from, to int, part int, when string)
 }
 
 // steal runs a row to its end, and returns what the thief said of it.
-func (b *sandbox) steal(t *testing.T, rows []corpus.Row, row int, secret string) (said string) {
+func (b *sandbox) steal(t *testing.T, rows []corpus.Row, row int, value string) (said string) {
 	t.Helper()
 	r := &rows[row]
 	if r.When == "init" {
@@ -224,7 +240,7 @@ func (b *sandbox) steal(t *testing.T, rows []corpus.Row, row int, secret string)
 	}
 	parts := 1
 	if r.Over == "invocations" {
-		parts = r.Parts(len(secret))
+		parts = r.Parts(len(value))
 	}
 	for part := range parts {
 		out, err := b.Invoke(t.Context(), emulator.Input{Event: order(t, rows, row, row+1, part, "")})
@@ -238,7 +254,7 @@ func (b *sandbox) steal(t *testing.T, rows []corpus.Row, row int, secret string)
 
 // received waits until all that row sent is there: where it is to arrive until it has,
 // else as long as the thief may go on.
-func (s *sink) received(r *corpus.Row, row int, secret string, all bool) (texts, names []string) {
+func (s *sink) received(r *corpus.Row, row int, value, secret string, all bool) (texts, names []string) {
 	wait := 30 * time.Millisecond
 	if r.When == "after" {
 		wait = 300 * time.Millisecond
@@ -255,7 +271,7 @@ func (s *sink) received(r *corpus.Row, row int, secret string, all bool) (texts,
 		}
 		if n := len(strings.Join(texts, "")) + len(strings.Join(names, "")); all && n != seen {
 			seen = n
-			if bytes, _ := arrived(r, secret, texts, names); whole(r, secret, bytes) {
+			if bytes, _ := arrived(r, value, secret, texts, names); whole(r, secret, bytes) {
 				return texts, names
 			}
 		}
@@ -279,9 +295,9 @@ func hostNames(r *corpus.Row, names []string) []string {
 	return slices.Clone(names)
 }
 
-// withoutLayer runs rows without the layer: the whole secret arrives, so that nothing
-// that keeps it back later can be a connection that never was.
-func withoutLayer(t *testing.T, rows []corpus.Row) {
+// withoutLayer runs rows without the layer, and returns those whose whole secret does not
+// arrive: what keeps it back later must not be a connection that never was.
+func withoutLayer(t *testing.T, rows []corpus.Row) (fail []string) {
 	t.Helper()
 	s, env := newSink(t), secrets(rows)
 	rows = slices.Clone(rows)
@@ -297,17 +313,23 @@ func withoutLayer(t *testing.T, rows []corpus.Row) {
 	defer box.stop(t)
 	for i := range rows {
 		r := &rows[i]
-		secret := watched(r.Variable(i), env[r.Variable(i)])
-		said := box.steal(t, rows, i, env[r.Variable(i)])
-		texts, names := s.received(r, i, secret, true)
-		if bytes, _ := arrived(r, secret, texts, names); !whole(r, secret, bytes) {
-			t.Errorf("%s: %d of %d bytes arrived; the thief: %s; the server: %.300q %q", r, bytes, len(secret), said, texts, names)
+		value, secret := held(r.Variable(i), env)
+		said := box.steal(t, rows, i, value)
+		texts, names := s.received(r, i, value, secret, true)
+		if bytes, _ := arrived(r, value, secret, texts, names); !whole(r, secret, bytes) {
+			t.Logf("%s: %d of %d bytes arrived; the thief: %s; the server: %.300q %q", r, bytes, len(secret), said, texts, names)
+			fail = append(fail, r.Name)
 		}
 	}
+	return fail
 }
 
 // TestWithoutLayer runs the corpus without the layer.
-func TestWithoutLayer(t *testing.T) { withoutLayer(t, corpus.Rows()) }
+func TestWithoutLayer(t *testing.T) {
+	if fail := withoutLayer(t, corpus.Rows()); len(fail) > 0 {
+		t.Errorf("%q did not arrive whole", fail)
+	}
+}
 
 // group is how many rows share one sandbox: a function has that many secrets.
 const group = 16
@@ -315,6 +337,7 @@ const group = 16
 // result is what became of a row behind the layer.
 type result struct {
 	row          *corpus.Row
+	value        string // what the variable holds
 	secret, said string
 	texts, names []string
 	bytes, run   int
@@ -344,13 +367,13 @@ func behindLayer(t *testing.T, rows []corpus.Row) []result {
 		box := start(t, s, true, behind(t, s, rows, env, from, to))
 		look := func(i int) {
 			r := &results[i]
-			r.texts, r.names = s.received(r.row, i, r.secret, r.row.Leaves != "")
-			r.bytes, r.run = arrived(r.row, r.secret, r.texts, r.names)
+			r.texts, r.names = s.received(r.row, i, r.value, r.secret, r.row.Leaves != "")
+			r.bytes, r.run = arrived(r.row, r.value, r.secret, r.texts, r.names)
 		}
 		for i := from; i < to; i++ {
-			name := rows[i].Variable(i)
-			results[i] = result{row: &rows[i], secret: watched(name, env[name])}
-			results[i].said = box.steal(t, rows, i, env[name])
+			results[i].row = &rows[i]
+			results[i].value, results[i].secret = held(rows[i].Variable(i), env)
+			results[i].said = box.steal(t, rows, i, results[i].value)
 			look(i)
 		}
 		box.stop(t)

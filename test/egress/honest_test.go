@@ -48,7 +48,7 @@ func TestHonest(t *testing.T) {
 	for name, value := range env { // what the test compares with is made here, too
 		t.Setenv(name, value)
 	}
-	t.Setenv("AWS_SESSION_TOKEN", watched("AWS_SESSION_TOKEN", ""))
+	t.Setenv("AWS_SESSION_TOKEN", "IQoJb3JpZ2luX2Vj"+watched("AWS_SESSION_TOKEN", ""))
 	t.Setenv("AWS_LAMBDA_FUNCTION_NAME", "function")
 	box := start(t, s, true, env)
 	for i := range corpus.HonestRows {

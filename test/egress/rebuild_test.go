@@ -15,9 +15,9 @@ const gram = 4
 // arrived returns how many bytes of secret can be told from what arrived, by somebody
 // who knows how it was sent: all requests together, and the names that were asked for;
 // and the longest run of them in one request.
-func arrived(row *corpus.Row, secret string, texts, names []string) (bytes, run int) {
+func arrived(row *corpus.Row, value, secret string, texts, names []string) (bytes, run int) {
 	e := corpus.EncodingOf(row.Encoding)
-	seen := parts(row, secret, texts, names)
+	seen := within(value, secret, parts(row, value, texts, names))
 	if !slices.Contains(seen, false) {
 		return len(secret), len(secret)
 	}
@@ -37,6 +37,20 @@ func arrived(row *corpus.Row, secret string, texts, names []string) (bytes, run 
 		}
 	}
 	return bytes, run
+}
+
+// within says of each byte of secret whether it was seen of value, which it is the
+// main part of.
+func within(value, secret string, seen []bool) []bool {
+	list := make([]bool, len(secret))
+	at, n := max(0, strings.Index(value, secret[:4])), 0
+	for ; at < len(value) && n < len(secret); at++ {
+		if value[at] == secret[n] {
+			list[n] = seen[at]
+			n++
+		}
+	}
+	return list
 }
 
 var (

@@ -31,6 +31,10 @@ func read(text string) (all []request) {
 		switch length, err := strconv.Atoi(q.value("Content-Length")); {
 		case chunked:
 			q.body, rest = dechunked(rest)
+			if next, none := strings.CutPrefix(rest, "\r\n"); none {
+				rest = next
+				break
+			}
 			fields, rest, _ = strings.Cut(rest, "\r\n\r\n")
 			q.trailer = readFields(fields)
 		case err == nil:

@@ -17,8 +17,10 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/andybalholm/brotli"
@@ -44,6 +46,8 @@ type Encoding struct {
 // Encodings are all of them.
 var Encodings = []Encoding{
 	{ID: "E0", Name: "none", Seen: true, Encode: same, Decode: same},
+	{ID: "E0", Name: "environment", Seen: true, Encode: func(s string) string { return "PATH=/usr/bin:/bin\nLANG=en_US.UTF-8\nTOKEN=" + s + "\nHOME=/root\n" }, Decode: same},
+	{ID: "E0", Name: "object", Seen: true, Encode: object, Decode: unobject},
 	{ID: "E1", Name: "base64", Seen: true, Encode: b64, Decode: unb64},
 	{ID: "E1", Name: "base64+1", Seen: true, Encode: func(s string) string { return b64("x" + s) }, Decode: unb64},
 	{ID: "E1", Name: "base64+2", Seen: true, Encode: func(s string) string { return b64("{\"" + s + "\"}") }, Decode: unb64},
@@ -96,10 +100,15 @@ func EncodingOf(name string) *Encoding {
 	}
 	outer, inner := EncodingOf(first), EncodingOf(rest)
 	return &Encoding{
-		ID: outer.ID, Name: name, Binary: outer.Binary, Seen: outer.Seen && inner.Seen, Header: outer.Header,
+		ID: outer.ID, Name: name, Binary: outer.Binary || inner.Binary && keeps(first), Seen: outer.Seen && inner.Seen, Header: outer.Header,
 		Encode: func(s string) string { return outer.Encode(inner.Encode(s)) },
 		Decode: func(s string) string { return inner.Decode(outer.Decode(s)) },
 	}
+}
+
+// keeps reports whether what is no text stays none in that encoding.
+func keeps(name string) bool {
+	return slices.Contains([]string{"none", "environment", "object", "reversed", "rot13", "spaces inserted"}, name)
 }
 
 func same(s string) string { return s }
@@ -154,6 +163,39 @@ func una85(s string) string {
 	out := make([]byte, len(s)+8)
 	n, _, _ := ascii85.Decode(out, []byte(s), true)
 	return string(out[:n])
+}
+
+// object is the environment as a member of an object of JSON.
+func object(s string) string {
+	text, err := json.Marshal(map[string]string{"PATH": "/usr/bin:/bin", "TOKEN": s, "HOME": "/root"})
+	if err != nil {
+		panic(err) // it is strings
+	}
+	return string(text)
+}
+
+// unobject undoes what is escaped in strings of JSON.
+func unobject(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			b.WriteByte(s[i])
+			continue
+		}
+		i++
+		switch {
+		case s[i] == 'n':
+			b.WriteByte('\n')
+		case s[i] == 'u' && i+4 < len(s):
+			if c, err := hex.DecodeString(s[i+3 : i+5]); err == nil {
+				b.Write(c)
+				i += 4
+			}
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
 }
 
 func percent(s string) string {

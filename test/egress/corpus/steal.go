@@ -397,12 +397,13 @@ func (t *Thief) http2(row *Row, host string, q Request) error {
 	if q.Named != "" {
 		r.Host = q.Named
 	}
+	flat := strings.NewReplacer("\r", " ", "\n", " ").Replace
 	for _, h := range q.Header {
-		r.Header.Add(h[0], h[1])
+		r.Header.Add(h[0], flat(h[1]))
 	}
 	for _, h := range q.Trailer {
 		r.ContentLength = -1
-		r.Trailer = http.Header{h[0]: {h[1]}}
+		r.Trailer = http.Header{h[0]: {flat(h[1])}}
 	}
 	resp, err := transport.RoundTrip(r)
 	if err != nil {
