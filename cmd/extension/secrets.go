@@ -27,6 +27,7 @@ type lazySecrets struct {
 	learned     int // secrets that AWS answered, and
 	learnedSize int // their bytes
 	ledger      leak.Ledger
+	trail       leak.Trail
 	memory      leak.Memory // of decompressors
 	fingerprint func(value []byte) string
 }

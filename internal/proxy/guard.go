@@ -28,6 +28,10 @@ type Guard struct {
 	// Quiet reports whether a scanner would find nothing in text, all that leaves
 	// through an outlet, so that none needs to be made. Nil never knows.
 	Quiet func(o detect.Outlet, text []byte) bool
+	// Follow notes that value leaves for host through a place, and returns what went
+	// there before with value behind it; nil where there is nothing to look at. Nil, or
+	// see leak.Trail: each request is looked at by itself.
+	Follow func(host, place, value string) []byte
 	// Packages are the names of the packages in the function's code, to tell hosts that
 	// look like theirs; asked once for a policy, at the first connection that no rule of
 	// it names. Nil: none.

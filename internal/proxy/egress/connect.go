@@ -75,6 +75,9 @@ func (f *flow) open(ctx context.Context, asked string) (net.Conn, error) {
 	if v, found := f.scan(t, f.target.host, place{name: "host", text: asked}); found && v.Action.Blocks() {
 		return nil, &refusal{v}
 	}
+	if v, found := f.scanLabels(t); found && v.Action.Blocks() {
+		return nil, &refusal{v}
+	}
 	c, err := f.dial(ctx)
 	if err != nil {
 		return nil, err

@@ -74,7 +74,7 @@ func DialledTooLate(p *Proxy, c net.Conn) error {
 
 // Joints are the texts that r's head says together.
 func Joints(r *http.Request, sent []string) (texts []string) {
-	for _, p := range joints(r, func() []string { return sent }) {
+	for _, p := range joints(r, func() []string { return sent }).places() {
 		texts = append(texts, p.text)
 	}
 	return texts
@@ -89,4 +89,10 @@ func HeadScan(p *Proxy, r *http.Request) func() bool {
 		_, found := x.scanHead(r)
 		return found
 	}
+}
+
+// BodyJoints are the values and the names that a body says together.
+func BodyJoints(contentType string, body []byte) (values, names string) {
+	j := bodyJoints(contentType, body)
+	return string(j.values), string(j.names)
 }

@@ -46,7 +46,7 @@ type guarded struct {
 	err     error
 	flushed bool // what waits was decided about, and nothing has followed
 
-	ahead   chan piece // the read under way beside us; nil: none
+	ahead   chan chunk // the read under way beside us; nil: none
 	spare   []byte     // what it reads into
 	reading atomic.Bool
 
@@ -120,6 +120,11 @@ func (g *guarded) preload(header http.Header) (whole []byte) {
 		return nil
 	}
 	whole = g.buf[:g.cleared]
+	if v, found := g.x.scanPlaces(g.host, nil, func() *joint { return bodyJoints(header.Get("Content-Type"), whole) }); found {
+		g.err = nil
+		g.stop(v)
+		return nil
+	}
 	g.buf, g.cleared = nil, 0
 	return whole
 }
@@ -230,7 +235,7 @@ func (g *guarded) finish() {
 }
 
 func (g *guarded) scanTrailer(h http.Header) {
-	if v, found := g.x.scanPlaces(g.host, fieldPlaces("trailer", h), func() []place { return trailerJoints(h) }); found {
+	if v, found := g.x.scanPlaces(g.host, fieldPlaces("trailer", h), func() *joint { return trailerJoints(h) }); found {
 		g.stop(v)
 	}
 }

@@ -21,8 +21,8 @@ type messages interface {
 	ended() bool
 }
 
-// piece is what a read brought.
-type piece struct {
+// chunk is what a read brought.
+type chunk struct {
 	data []byte
 	err  error
 }
@@ -46,8 +46,8 @@ func (g *guarded) await(size int) {
 	g.flush()
 }
 
-// next is the piece that is read ahead, unless it does not come in time.
-func (g *guarded) next() (piece, bool) {
+// next is the chunk that is read ahead, unless it does not come in time.
+func (g *guarded) next() (chunk, bool) {
 	if g.flushed || len(g.buf) == 0 {
 		return <-g.ahead, true
 	}
@@ -57,7 +57,7 @@ func (g *guarded) next() (piece, bool) {
 	case p := <-g.ahead:
 		return p, true
 	case <-timer.C:
-		return piece{}, false
+		return chunk{}, false
 	}
 }
 
@@ -67,18 +67,18 @@ func (g *guarded) readAhead(size int) {
 	if len(g.spare) < size {
 		g.spare = make([]byte, size)
 	}
-	chunk, ahead := g.spare[:size], make(chan piece, 1)
+	room, ahead := g.spare[:size], make(chan chunk, 1)
 	g.ahead = ahead
 	g.reading.Store(true)
 	go func() {
-		p := piece{err: errEnded} // what is left of a panic
+		p := chunk{err: errEnded} // what is left of a panic
 		defer func() {
 			g.reading.Store(false)
 			ahead <- p
 		}()
 		defer g.x.p.recover(func() {})
-		n, err := g.src.Read(chunk)
-		p = piece{chunk[:n], err}
+		n, err := g.src.Read(room)
+		p = chunk{room[:n], err}
 	}()
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -73,33 +74,48 @@ const (
 type joint struct {
 	values, names []byte
 	parts         int
+	at            string  // where what is added stands
+	spread        []piece // each part, to be read with those of other requests
 }
+
+// piece is a part of a request that may go on with what another request said there: in
+// the place called key.
+type piece struct{ place, key, text string }
+
+// maxSpread is how many parts of a request are read with those of others.
+const maxSpread = 64
 
 // joints returns what the values of r's head say together, and what their names say: the
 // path's segments, the query, cookies and headers as they were sent. sent are the names
 // of the headers in their order, as far as it is known.
-func joints(r *http.Request, sent func() []string) (texts []place) {
-	j := &joint{values: make([]byte, 0, 512), names: make([]byte, 0, 128)}
+func joints(r *http.Request, sent func() []string) *joint {
+	j := &joint{values: make([]byte, 0, 512), names: make([]byte, 0, 128), at: "url"}
+	i := 0
 	for segment := range strings.SplitSeq(r.URL.EscapedPath(), "/") {
-		j.value(segment)
+		j.value(numbered("path", i), segment)
+		i++
 	}
-	j.pairs(r.URL.RawQuery, "&")
+	j.pairs("query ", r.URL.RawQuery, "&")
+	j.at = "header:cookie"
 	for _, cookies := range r.Header["Cookie"] {
-		j.pairs(cookies, ";")
+		j.pairs("cookie ", cookies, ";")
 	}
-	j.fields(r.Header, sent)
+	j.fields("header", r.Header, sent)
 	if pair := basicPair(r.Header); pair != "" {
-		j.value(pair)
+		j.at = "header:authorization"
+		j.value("basic", pair)
 	}
-	return j.places()
+	return j
 }
 
 // trailerJoints is joints of what comes behind a body.
-func trailerJoints(h http.Header) []place {
+func trailerJoints(h http.Header) *joint {
 	j := new(joint)
-	j.fields(h, func() []string { return nil })
-	return j.places()
+	j.fields("trailer", h, func() []string { return nil })
+	return j
 }
+
+func numbered(name string, i int) string { return name + " " + strconv.Itoa(i) }
 
 func (j *joint) places() (texts []place) {
 	if j.parts < 2 {
@@ -114,7 +130,7 @@ func (j *joint) places() (texts []place) {
 }
 
 // value adds a part as it stands in a URL or a header.
-func (j *joint) value(v string) {
+func (j *joint) value(key, v string) {
 	if len(v) > 3*longPart {
 		return
 	}
@@ -126,32 +142,40 @@ func (j *joint) value(v string) {
 	if v != "" && len(v) <= longPart {
 		j.values = append(j.values, v...)
 		j.parts++
+		j.piece(key, v)
 	}
 }
 
-func (j *joint) name(n string) {
-	if len(n) <= longPart {
+func (j *joint) name(key, n string) {
+	if n != "" && len(n) <= longPart {
 		j.names = append(j.names, n...)
+		j.piece(key, n)
+	}
+}
+
+func (j *joint) piece(key, text string) {
+	if len(j.spread) < maxSpread {
+		j.spread = append(j.spread, piece{j.at, key, text})
 	}
 }
 
 // pairs adds the names and values of a query, or of cookies. What has no value is one.
-func (j *joint) pairs(text, between string) {
-	for text != "" {
+func (j *joint) pairs(kind, text, between string) {
+	for i := 0; text != ""; i++ {
 		var pair string
 		pair, text, _ = strings.Cut(text, between)
 		name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
 		if !ok {
 			name, value = "", name
 		}
-		j.name(name)
-		j.value(value)
+		j.name(numbered(kind+"name", i), name)
+		j.value(kind+"of "+name, value)
 	}
 }
 
 // fields adds headers: first those that are not in every request, in the order of sent
 // and then by their names.
-func (j *joint) fields(h http.Header, sent func() []string) {
+func (j *joint) fields(kind string, h http.Header, sent func() []string) {
 	var buf [2][16]string
 	chosen, usual := buf[0][:0], buf[1][:0]
 	for name := range h {
@@ -168,10 +192,12 @@ func (j *joint) fields(h http.Header, sent func() []string) {
 	slices.Sort(usual)
 	for i, name := range append(chosen, usual...) {
 		if i < len(chosen) {
-			j.name(strings.TrimPrefix(name, "X-"))
+			j.at = kind
+			j.name(numbered(kind+" name", i), strings.TrimPrefix(name, "X-"))
 		}
+		j.at = kind + ":" + shortName(name)
 		for _, v := range h[name] {
-			j.value(v)
+			j.value(j.at, v)
 		}
 	}
 }

@@ -47,6 +47,17 @@ func (f *flow) scan(t detect.Target, host string, p place) (v proxy.Verdict, fou
 	return v, v.Action.Blocks()
 }
 
+// scanLabels looks at the labels in front of f's domain together with those of the
+// connections before.
+func (f *flow) scanLabels(t detect.Target) (v proxy.Verdict, found bool) {
+	labels := strings.Split(f.target.host, ".")
+	if f.quiet || f.p.Guard.Follow == nil || len(labels) < 3 || labels[len(labels)-1] == "" || digitsIn(f.target.host) == len(labels[0]) {
+		return v, false
+	}
+	text := f.p.Guard.Follow(f.target.host, "labels", strings.Join(labels[:len(labels)-2], ""))
+	return f.scan(t, f.target.host, place{name: "host", text: string(text)})
+}
+
 // isQuiet reports whether no scanner has to look at text.
 func (f *flow) isQuiet(o detect.Outlet, text []byte) bool {
 	return !f.quiet && f.p.Guard.Quiet != nil && f.p.Guard.Quiet(o, text)
@@ -64,12 +75,12 @@ func (f *flow) leaked(t detect.Target, finding *detect.Finding, place string) pr
 // sent yet: a verdict that blocks leaks no byte. In monitor mode every place is
 // looked at, so that the records name them all.
 func (x *exchange) scanHead(r *http.Request) (proxy.Verdict, bool) {
-	return x.scanPlaces(x.secretsFor(r), headPlaces(r), func() []place { return joints(r, x.client.sent) })
+	return x.scanPlaces(x.secretsFor(r), headPlaces(r), func() *joint { return joints(r, x.client.sent) })
 }
 
 // scanPlaces looks at places one by one, and where there is nothing in any, at what they
-// say together. found is whether something may not leave.
-func (x *exchange) scanPlaces(host string, places []place, together func() []place) (v proxy.Verdict, found bool) {
+// say together, and with the requests before. found is whether something may not leave.
+func (x *exchange) scanPlaces(host string, places []place, together func() *joint) (v proxy.Verdict, found bool) {
 	look := func(places []place) (v proxy.Verdict, any bool) {
 		for _, p := range places {
 			if verdict, found := x.f.scan(x.target, host, p); found {
@@ -82,10 +93,26 @@ func (x *exchange) scanPlaces(host string, places []place, together func() []pla
 		return v, any
 	}
 	v, any := look(places)
-	if !any {
-		v, any = look(together())
+	if !any && !x.f.quiet {
+		j := together()
+		if v, any = look(j.places()); !any {
+			v, any = look(x.follow(j.spread))
+		}
 	}
 	return v, any && v.Action.Blocks()
+}
+
+// follow puts each of spread behind what other requests said in its place.
+func (x *exchange) follow(spread []piece) (places []place) {
+	if x.p.Guard.Follow == nil {
+		return nil
+	}
+	for _, p := range spread {
+		if text := x.p.Guard.Follow(x.f.target.host, p.key, p.text); text != nil {
+			places = append(places, place{name: p.place, text: string(text)})
+		}
+	}
+	return places
 }
 
 // secretsFor is the host that a secret of r must be meant for: the target, and
