@@ -129,6 +129,9 @@ func (l *lazySecrets) quiet(o detect.Outlet, text []byte) bool {
 	return o.Encoding == "" && l.get().Quiet(text)
 }
 
+// trim notes that something was found in what went to host through place.
+func (l *lazySecrets) trim(host, place string) { l.trail.Trim(host, place, l.get().Quiet) }
+
 // beside has what is no secret of the function's own looked for in the same stream:
 // vendors' tokens, and the keys that requests to AWS are signed with.
 func (l *lazySecrets) beside(own detect.Scanner, set *leak.Set, o detect.Outlet, ours bool) detect.Scanner {

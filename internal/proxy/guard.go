@@ -32,6 +32,9 @@ type Guard struct {
 	// there before with value behind it; nil where there is nothing to look at. Nil, or
 	// see leak.Trail: each request is looked at by itself.
 	Follow func(host, place, value string) []byte
+	// Trim notes that something was found in what went to host through a place; set with
+	// Follow.
+	Trim func(host, place string)
 	// Packages are the names of the packages in the function's code, to tell hosts that
 	// look like theirs; asked once for a policy, at the first connection that no rule of
 	// it names. Nil: none.

@@ -47,7 +47,7 @@ func (t *Trail) Follow(host, place, value string) []byte {
 	if t.places == nil {
 		t.seed, t.places = maphash.MakeSeed(), map[uint64]*trail{}
 	}
-	key := maphash.String(t.seed, siteOf(host)+"\x00"+place)
+	key := t.key(host, place)
 	p := t.places[key]
 	if p == nil {
 		t.makeRoom()
@@ -67,6 +67,28 @@ func (t *Trail) Follow(host, place, value string) []byte {
 		return nil
 	}
 	return append([]byte(nil), p.text...)
+}
+
+// Trim forgets what went to host through place but for an end of it that is quiet: what has
+// been found there must not be found again in whatever follows, but its rest must.
+func (t *Trail) Trim(host, place string, quiet func([]byte) bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.places == nil {
+		return
+	}
+	p := t.places[t.key(host, place)]
+	if p == nil {
+		return
+	}
+	for len(p.text) > 0 && !quiet(p.text) {
+		p.text = p.text[1:]
+	}
+	p.last = min(p.last, len(p.text))
+}
+
+func (t *Trail) key(host, place string) uint64 {
+	return maphash.String(t.seed, siteOf(host)+"\x00"+place)
 }
 
 // Places returns how many places t remembers.

@@ -40,6 +40,19 @@ func TestTrail(t *testing.T) {
 	}
 }
 
+// TestTrim: what was found is not found again, but what it ends with may go on.
+func TestTrim(t *testing.T) {
+	s := shared()
+	var trail leak.Trail
+	trail.Trim("evil.test", "q", s.Quiet)
+	trail.Follow("evil.test", "q", "a=b;")
+	trail.Follow("evil.test", "q", awsKey[:33])
+	trail.Trim("evil.test", "q", s.Quiet)
+	if got := string(trail.Follow("evil.test", "q", awsKey[33:])); got != awsKey[33-7:] {
+		t.Errorf("%q, want %q", got, awsKey[33-7:])
+	}
+}
+
 func TestTrailIsBounded(t *testing.T) {
 	var trail leak.Trail
 	trail.Follow("kept.test", "q", "first")

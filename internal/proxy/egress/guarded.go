@@ -116,6 +116,12 @@ func (g *guarded) preload(header http.Header) (whole []byte) {
 	defer g.mu.Unlock()
 	defer g.x.p.recover(func() { whole, g.buf, g.cleared, g.err = nil, nil, 0, errLeak })
 	g.fill(int(g.length))
+	if g.x.blocked.Load() != nil {
+		spread := bodyJoints(header.Get("Content-Type"), g.store[:min(int(g.length), cap(g.store))]).spread
+		g.x.follow(spread) // the rest of it may follow
+		g.x.trim(spread)
+		return nil
+	}
 	if !errors.Is(g.err, io.EOF) || int64(g.cleared) != g.length {
 		return nil
 	}

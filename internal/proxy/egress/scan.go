@@ -55,7 +55,10 @@ func (f *flow) scanLabels(t detect.Target) (v proxy.Verdict, found bool) {
 		return v, false
 	}
 	text := f.p.Guard.Follow(f.target.host, "labels", strings.Join(labels[:len(labels)-2], ""))
-	return f.scan(t, f.target.host, place{name: "host", text: string(text)})
+	if v, found = f.scan(t, f.target.host, place{name: "host", text: string(text)}); found && f.p.Guard.Trim != nil {
+		f.p.Guard.Trim(f.target.host, "labels")
+	}
+	return v, found
 }
 
 // isQuiet reports whether no scanner has to look at text.
@@ -93,11 +96,19 @@ func (x *exchange) scanPlaces(host string, places []place, together func() *join
 		return v, any
 	}
 	v, any := look(places)
-	if !any && !x.f.quiet {
-		j := together()
-		if v, any = look(j.places()); !any {
-			v, any = look(x.follow(j.spread))
-		}
+	if x.f.quiet {
+		return v, false
+	}
+	j := together()
+	before := x.follow(j.spread) // what is stopped is remembered, too: the rest of it may follow
+	if !any {
+		v, any = look(j.places())
+	}
+	if !any {
+		v, any = look(before)
+	}
+	if any {
+		x.trim(j.spread)
 	}
 	return v, any && v.Action.Blocks()
 }
@@ -113,6 +124,16 @@ func (x *exchange) follow(spread []piece) (places []place) {
 		}
 	}
 	return places
+}
+
+// trim notes that something was found in what spread is part of.
+func (x *exchange) trim(spread []piece) {
+	if x.p.Guard.Trim == nil {
+		return
+	}
+	for _, p := range spread {
+		x.p.Guard.Trim(x.f.target.host, p.key)
+	}
 }
 
 // secretsFor is the host that a secret of r must be meant for: the target, and
