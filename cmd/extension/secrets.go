@@ -130,7 +130,10 @@ func (l *lazySecrets) quiet(o detect.Outlet, text []byte) bool {
 }
 
 // trim notes that something was found in what went to host through place.
-func (l *lazySecrets) trim(host, place string) { l.trail.Trim(host, place, l.get().Quiet) }
+func (l *lazySecrets) trim(host, place string) {
+	set := l.get()
+	l.trail.Trim(host, place, func(text []byte) bool { return !set.Touches(text, true) })
+}
 
 // beside has what is no secret of the function's own looked for in the same stream:
 // vendors' tokens, and the keys that requests to AWS are signed with.

@@ -116,6 +116,9 @@ func (g *guarded) preload(header http.Header) (whole []byte) {
 	defer g.mu.Unlock()
 	defer g.x.p.recover(func() { whole, g.buf, g.cleared, g.err = nil, nil, 0, errLeak })
 	g.fill(int(g.length))
+	for g.err == nil && !g.flushed { // the rest, or the end by itself, for as long as it comes
+		g.fill(max(1, int(g.length)-len(g.buf)))
+	}
 	if g.x.blocked.Load() != nil {
 		spread := bodyJoints(header.Get("Content-Type"), g.store[:min(int(g.length), cap(g.store))]).spread
 		g.x.follow(spread) // the rest of it may follow

@@ -85,6 +85,9 @@ func (g *guarded) readAhead(size int) {
 // flush decides about what waits.
 func (g *guarded) flush() {
 	g.flushed = true
+	if g.s == nil {
+		return
+	}
 	cleared, finding := g.s.Flush()
 	if finding != nil {
 		g.found(finding, "body")

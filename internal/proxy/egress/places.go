@@ -1,8 +1,11 @@
 package egress
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/base32"
 	"encoding/base64"
+	"encoding/hex"
 	"maps"
 	"net/http"
 	"net/url"
@@ -73,6 +76,7 @@ const (
 // themselves: values in one text, names in the other.
 type joint struct {
 	values, names []byte
+	undone        []byte // of values in hex or base64, what they are
 	parts         int
 	at            string  // where what is added stands
 	spread        []piece // each part, to be read with those of other requests
@@ -121,7 +125,7 @@ func (j *joint) places() (texts []place) {
 	if j.parts < 2 {
 		return nil
 	}
-	for _, text := range [...][]byte{j.values, j.names} {
+	for _, text := range [...][]byte{j.values, j.names, j.undone} {
 		if len(text) >= shortJoint {
 			texts = append(texts, place{name: joined, text: string(text)})
 		}
@@ -134,19 +138,54 @@ func (j *joint) value(key, v string) {
 	if len(v) > 3*longPart {
 		return
 	}
-	if strings.IndexByte(v, '%') >= 0 {
-		if plain, err := url.PathUnescape(v); err == nil {
-			v = plain
-		}
-	}
+	v = unescaped(v)
 	if v != "" && len(v) <= longPart {
 		j.values = append(j.values, v...)
 		j.parts++
 		j.piece(key, v)
+		if plain := undone(v); plain != "" {
+			j.undone = append(j.undone, plain...)
+			j.piece(key+" undone", plain)
+		}
 	}
 }
 
+// unescaped is v without percent encoding, however often it was done.
+func unescaped(v string) string {
+	for range 3 {
+		plain, err := url.PathUnescape(v)
+		if err != nil || plain == v {
+			break
+		}
+		v = plain
+	}
+	return v
+}
+
+// undone is what v is in hex or base64, "" where that is no text.
+func undone(v string) string {
+	if len(v) < 2 {
+		return ""
+	}
+	digits := strings.TrimRight(v, "=")
+	for _, decode := range [...]func(string) ([]byte, error){
+		hex.DecodeString, base64.RawStdEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
+		base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString,
+	} {
+		if plain, err := decode(digits); err == nil && isText(plain) {
+			return string(plain)
+		}
+	}
+	return ""
+}
+
+// isText reports whether b is printable ASCII.
+func isText(b []byte) bool {
+	return !bytes.ContainsFunc(b, func(c rune) bool { return c < ' ' || c > '~' })
+}
+
 func (j *joint) name(key, n string) {
+	n = unescaped(n)
 	if n != "" && len(n) <= longPart {
 		j.names = append(j.names, n...)
 		j.piece(key, n)
