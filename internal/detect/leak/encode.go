@@ -109,6 +109,10 @@ var forms = [...]form{
 	{[]string{"hex", "base64"}, []encoder{hexes, base64s}},
 }
 
+// fewForms is from which length on a secret has no patterns of what Decode undoes anyway,
+// not even for masks, in bytes.
+const fewForms = 1 << 10
+
 // maxSecret is how much of a value is looked for, in bytes.
 const maxSecret = 8 << 10
 
@@ -124,6 +128,9 @@ func patternsOf(secrets []Secret) []pattern {
 		}
 		raw := pattern{text: v[:min(len(v), maxSecret)], secret: i, step: one}
 		for k := range forms {
+			if len(v) > fewForms && undoneAnyway(forms[k].chain) {
+				continue // texts of megabytes
+			}
 			for _, p := range apply(forms[k].encode, raw) {
 				if len(p.text) >= minSecret && !seen[string(p.text)] {
 					seen[string(p.text)] = true

@@ -1,6 +1,9 @@
 package leak
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // engine is what the streams of a Set look for secrets with.
 type engine struct {
@@ -28,6 +31,11 @@ func newEngine(secrets []Secret, patterns []pattern) *engine {
 		k := first[string(v)]
 		e.names[k] = append(e.names[k], secrets[i].Name)
 	}
+	if crowded(patterns, e.targets) {
+		patterns = slices.DeleteFunc(slices.Clone(patterns), func(p pattern) bool {
+			return e.targets[p.secret].length > manyForms && undoneAnyway(p.chain)
+		})
+	}
 	var plain, credentials []pattern
 	for _, p := range patterns {
 		if t := &e.targets[p.secret]; p.chain == nil && t.length >= minDifferences && !t.whole {
@@ -45,6 +53,15 @@ func newEngine(secrets []Secret, patterns []pattern) *engine {
 	e.squeezed = newGrams(left, e.targets, e.squeezedStride, same)
 	e.credentials = newIndex(credentials)
 	return e
+}
+
+// manyForms is up to which length of a secret patterns are kept of what Decode undoes
+// anyway where there are too many, in bytes: names, in which nothing is undone, hold no
+// longer one.
+const manyForms = 128
+
+func undoneAnyway(chain []string) bool {
+	return len(chain) > 1 || len(chain) == 1 && chain[0] == "base32"
 }
 
 // plainHit returns the first place from from on, at every step up to last, at which

@@ -33,18 +33,19 @@ const (
 	maxStride = minAlarm - gram + 1
 	// longSecret is where grams get fewer, in bytes.
 	longSecret = 256
+	// shortSecret is up to which length secrets keep all their grams longest, and
+	// maxThinning how many times fewer there may be of others.
+	shortSecret, maxThinning = 48, 1 << 10
 )
 
 // newGrams indexes patterns for probes that are stride apart and compare as k does.
 func newGrams(patterns []pattern, targets []target, stride int, k kind) *grams {
 	g := &grams{kind: k, patterns: patterns[:min(len(patterns), maxPatterns)]}
-	n := 0
 	for i := range g.patterns {
 		p := &g.patterns[i]
 		p.spacing = spacing(p, &targets[p.secret], stride)
-		n += len(p.text)/p.spacing + 1
 	}
-	g.entries = make([]gramEntry, 0, min(n, maxGrams))
+	g.entries = make([]gramEntry, 0, g.thin(targets, stride))
 	for i := range g.patterns {
 		if p := &g.patterns[i]; len(p.text) >= gram && len(p.text) < maxText {
 			g.addPattern(i)
@@ -52,6 +53,69 @@ func newGrams(patterns []pattern, targets []target, stride int, k kind) *grams {
 	}
 	g.table()
 	return g
+}
+
+// crowded reports whether patterns have more grams than there is room for.
+func crowded(patterns []pattern, targets []target) bool {
+	n, stride := 0, strideOf(patterns)
+	for i := range patterns {
+		n += patterns[i].grams(spacing(&patterns[i], &targets[patterns[i].secret], stride))
+	}
+	return n > maxGrams
+}
+
+// thin makes the grams fewer until there is room for all, those of long secrets first,
+// and returns how many there are at most. Of each pattern remain as many as half of it
+// has one by.
+func (g *grams) thin(targets []target, stride int) int {
+	n := g.size()
+	for _, longer := range [...]int{shortSecret, 0} {
+		for factor := 2; n > maxGrams && factor <= maxThinning; factor *= 2 {
+			for i := range g.patterns {
+				p := &g.patterns[i]
+				if t := &targets[p.secret]; t.length > longer {
+					p.spacing = sparse(p, spacing(p, t, stride)*factor, stride)
+				}
+			}
+			n = g.size()
+		}
+	}
+	return min(n, maxGrams)
+}
+
+// sparse is the spacing nearest to n at which half of p has a gram that probes meet which
+// are stride apart.
+func sparse(p *pattern, n, stride int) int {
+	n = max(1, min(n, (len(p.text)/2-gram+1)/stride))
+	for gcd(n, stride) > 1 {
+		n--
+	}
+	return n
+}
+
+// size is how many grams the patterns have.
+func (g *grams) size() (n int) {
+	for i := range g.patterns {
+		n += g.patterns[i].grams(g.patterns[i].spacing)
+	}
+	return n
+}
+
+// grams is how many grams p has at most when they are spacing apart.
+func (p *pattern) grams(spacing int) (n int) {
+	if !p.escapes() {
+		return len(p.text)/spacing + 1
+	}
+	last := -gram
+	for end, c := range p.text {
+		if c == '%' || c == '\\' {
+			last = end
+		}
+		if offset := end + 1 - gram; offset >= 0 && offset%spacing == 0 && last >= offset-2 {
+			n++
+		}
+	}
+	return n
 }
 
 // strideOf is how far apart the probes in a long text may be that patterns are
