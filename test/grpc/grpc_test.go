@@ -111,7 +111,9 @@ func TestDeadline(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 	defer cancel()
 	_, err := p.call(ctx, "wait", nil)
-	if status.Code(err) != codes.DeadlineExceeded {
+	// The server's timer may be the first to end: it cancels the stream, for which there is
+	// a 502, and that is Unavailable.
+	if code := status.Code(err); code != codes.DeadlineExceeded && code != codes.Unavailable {
 		t.Errorf("the client: %v", err)
 	}
 	left := <-p.waited

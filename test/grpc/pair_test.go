@@ -90,7 +90,7 @@ func (p *pair) gate(roots *x509.CertPool) (addr string, trust *x509.CertPool) {
 		Guard: &proxy.Guard{
 			Sandbox: p.sandbox, Policy: func() *policy.Policy { return rules }, Report: p.report,
 			Scanner: func(o detect.Outlet) detect.Scanner {
-				return leak.Decode(o, memory, func() detect.Scanner { return secrets.Scanner(leak.Stream{Host: o.Host, Ledger: ledger}) })
+				return leak.Decode(o, memory, secrets.Touches, func() detect.Scanner { return secrets.Scanner(leak.Stream{Host: o.Host, Ledger: ledger}) })
 			},
 		},
 		CA: func() (*egress.CA, error) { return ca, nil }, RootCAs: func() *x509.CertPool { return roots },

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
 	"io"
 	"log"
 	"net"
@@ -18,12 +17,11 @@ import (
 )
 
 // newServer makes the server for the proxy's own connections, or for decrypted
-// ones. It has no timeouts: they would run out while the sandbox is frozen, and
+// ones, in HTTP/1. It has no timeouts: they would run out while the sandbox is frozen, and
 // the only client is the function, whose connections MaxFlows bounds.
 func (p *Proxy) newServer(h http.Handler) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true) // after ALPN only: on decrypted connections
 	return &http.Server{
 		Handler:        h,
 		MaxHeaderBytes: MaxHeader,
@@ -40,10 +38,8 @@ func keepClient(ctx context.Context, c net.Conn) context.Context {
 	switch c := c.(type) {
 	case *client:
 		return context.WithValue(ctx, clientKey{}, c)
-	case *tls.Conn: // HTTP/2: net/http wants to see the TLS connection itself
-		if under, ok := c.NetConn().(*plainside); ok {
-			return context.WithValue(ctx, clientKey{}, &client{Conn: c, p: under.f.p, inspected: under.f})
-		}
+	case *framed:
+		return context.WithValue(ctx, clientKey{}, &client{Conn: c, p: c.f.p, inspected: c.f})
 	}
 	return ctx
 }

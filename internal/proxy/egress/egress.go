@@ -96,8 +96,10 @@ type Proxy struct {
 	once      sync.Once
 	gate      *goproxy.ProxyHttpServer
 	server    *http.Server
-	inner     *http.Server // serves decrypted connections
+	inner     *http.Server // serves decrypted connections in HTTP/1
 	decrypted *handover
+	innerH2   *http.Server // and those in HTTP/2
+	streams   *handover
 	recovered atomic.Int64
 	clients   atomic.Int64 // open client connections
 	away      atomic.Int64 // clients turned away
@@ -128,6 +130,9 @@ func (p *Proxy) setUp() {
 		p.inner = p.newServer(http.HandlerFunc(p.serveDecrypted))
 		p.decrypted = newHandover()
 		go func() { _ = p.inner.Serve(p.decrypted) }() // owner: Shutdown, which closes the handover
+		p.innerH2 = p.newH2Server()
+		p.streams = newHandover()
+		go func() { _ = p.innerH2.Serve(p.streams) }() // owner: as above
 	})
 }
 
@@ -170,6 +175,7 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	}
 	_ = p.server.Close() // what Shutdown left, it has said already
 	_ = p.inner.Close()
+	_ = p.innerH2.Close()
 	return err
 }
 

@@ -158,11 +158,12 @@ func (x *exchange) failure(r *http.Request, err error) *http.Response {
 	return answer(r, status, "gatehouse: "+err.Error())
 }
 
-// refuse answers 403 for v. After a leak the connection ends, too.
+// refuse answers 403 for v. After a leak the connection ends, too, unless there are
+// other streams on it, which are nobody's fault.
 func (x *exchange) refuse(r *http.Request, v proxy.Verdict) *http.Response {
 	x.f.count(func(c *proxy.Counters) { c.Refused++ })
 	resp := x.turnDown(r, http.StatusForbidden, v)
-	if len(v.Findings) > 0 {
+	if len(v.Findings) > 0 && x.proto < 2 {
 		resp.Header.Set("Connection", "close")
 	}
 	return resp

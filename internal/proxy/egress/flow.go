@@ -172,6 +172,9 @@ func (f *flow) refused(v proxy.Verdict) {
 	}
 }
 
+// refusedAgain counts a refusal that has no record of its own.
+func (f *flow) refusedAgain() { f.count(func(c *proxy.Counters) { c.Refused++ }) }
+
 // maxReason bounds a reason, which may quote a server's certificate, in bytes.
 const maxReason = 512
 

@@ -295,6 +295,8 @@ func startServer(t testing.TB, h http.HandlerFunc, secure bool, names ...string)
 	s := new(server)
 	s.Server = httptest.NewUnstartedServer(h)
 	s.EnableHTTP2 = true
+	// A stream that is not read must not stop the others here, either.
+	s.Config.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10, MaxReceiveBufferPerConnection: 4<<20 - 1}
 	s.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that are refused reset
 	if secure {
 		s.TLS = &tls.Config{Certificates: []tls.Certificate{must(authority.leaf(names...))}}

@@ -124,11 +124,13 @@ func (f *flow) opaque(down, up *tls.Conn, first []byte) {
 // handOver lets the inner server have the decrypted connection, and returns when
 // it is over.
 func (f *flow) handOver(down *tls.Conn, first []byte, proto string) {
-	var c net.Conn = down
-	if proto != "h2" {
-		c = &client{Conn: &early{Conn: down, read: first}, p: f.p, inspected: f}
+	given := false
+	if proto == "h2" {
+		given = f.p.streams.give(&framed{Conn: down, f: f})
+	} else {
+		given = f.p.decrypted.give(&client{Conn: &early{Conn: down, read: first}, p: f.p, inspected: f})
 	}
-	if f.p.decrypted.give(c) {
+	if given {
 		<-f.done
 	}
 }
@@ -228,6 +230,9 @@ func (f *flow) dialTLS(ctx context.Context) (c net.Conn, err error) {
 // serveDecrypted is the handler of the inner server.
 func (p *Proxy) serveDecrypted(w http.ResponseWriter, r *http.Request) {
 	c := clientOf(r.Context())
+	if r.ProtoMajor == 2 && c.unservable(w, r) {
+		return
+	}
 	r.URL.Scheme, r.URL.Host = "https", c.inspected.target.String()
 	x := &exchange{p: p, client: c}
 	if r.Method == http.MethodConnect {

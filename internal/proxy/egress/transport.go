@@ -24,6 +24,7 @@ func (f *flow) roundTripper() *http.Transport {
 			ExpectContinueTimeout:  time.Second,
 			ReadBufferSize:         16 << 10,
 			WriteBufferSize:        16 << 10,
+			HTTP2:                  &http.HTTP2Config{MaxReceiveBufferPerStream: streamDown},
 		}
 		switch {
 		case f.via == "connect":
