@@ -9,7 +9,8 @@ import (
 // digitRuns is the part that finds secrets in base64, base32 and hex that stand there in
 // some form of their own: reversed, by rot13, in hex. Each run of digits is undone,
 // also from its end to its beginning, and what comes out is shown to a layer of its
-// own where eight bytes of it stand in a pattern, or where it is text with a run in it.
+// own where eight bytes of it stand in a pattern, or where it is text with a run or an escape
+// in it.
 type digitRuns struct {
 	parent *layer
 	in     int
@@ -176,7 +177,7 @@ func (w *digitRuns) judge(run []byte, first bool) (f *detect.Finding) {
 		return nil
 	}
 	each(run, runState{first: first}, func(kind *packedMark, _ int, plain []byte) bool {
-		if w.touches(plain) || asciiText(plain) && hasWord(plain) {
+		if w.touches(plain) || asciiText(plain) && (hasWord(plain) || firstEscape(plain) >= 0) {
 			f = under(w.look(plain), kind.name)
 		}
 		return f == nil
@@ -198,7 +199,9 @@ func (w *digitRuns) look(plain []byte) *detect.Finding {
 	}
 	to := w.parent.below()
 	if to == nil {
-		d.gap("depth", len(plain))
+		if w.touches(plain) {
+			d.gap("depth", len(plain))
+		}
 		return nil
 	}
 	if f := to.write(plain); f != nil {

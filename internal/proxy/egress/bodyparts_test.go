@@ -13,6 +13,8 @@ func TestBodyJoints(t *testing.T) {
 		{"members", "", `{"a": "wJ", "b" :"al", "n":-12.5e3, "c":{"d":["rX"]}}`, "wJal1253rX abncd"},
 		{"cut off", "application/json", `{"a":"wJalrXUt","b":"n`, "wJalrXUtn ab"},
 		{"escape at the end", "application/json", `{"a":"wJalrXUt","b":"n\`, `wJalrXUtn\ ab`},
+		{"an object in a value", "", `{"log":"{\"HOME\":\"/root\",\"PATH\":\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\",\"TOKEN\":\"wJal\"}"}`, "/root/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/binwJal logHOMEPATHTOKEN"},
+		{"lines in a value", "text/plain", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nTOKEN=wJal\nLANG=en_US", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/binwJalen_US PATHTOKENLANG"},
 		{"form", "application/x-www-form-urlencoded; charset=utf-8", "a=wJ&b=al%72&XUt", "wJalrXUt ab"},
 		{"multipart", "multipart/form-data; boundary=bb", "--bb\r\nContent-Disposition: form-data; name=\"f\"\r\n\r\nwJal\r\n--bb\r\nX: \"y\"\r\n\r\nrXUt\r\n--bb--\r\n", "wJalrXUt fy"},
 		{"text", "text/plain", "wJalrXUt", "wJalrXUt"},

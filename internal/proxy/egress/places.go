@@ -70,6 +70,8 @@ const (
 	longPart = 64
 	// shortJoint is how long a joint must be to hold a part of a secret that counts.
 	shortJoint = 8
+	// maxObject is the longest value that is looked for parts in, in bytes.
+	maxObject = 4 << 10
 )
 
 // joint puts the parts of a head together that are too short to be told a secret's by
@@ -78,6 +80,7 @@ type joint struct {
 	values, names []byte
 	undone        []byte // of values in hex or base64, what they are
 	parts         int
+	deep          bool    // in what a value says
 	at            string  // where what is added stands
 	spread        []piece // each part, to be read with those of other requests
 }
@@ -136,10 +139,14 @@ func (j *joint) places() (texts []place) {
 // value adds a part as it stands in a URL or a header.
 func (j *joint) value(key, v string) {
 	if len(v) > 3*longPart {
+		j.object(key, v)
 		return
 	}
 	v = unescaped(v)
-	if v != "" && len(v) <= longPart {
+	switch {
+	case len(v) > longPart:
+		j.object(key, v)
+	case v != "":
 		j.values = append(j.values, v...)
 		j.parts++
 		j.piece(key, v)
@@ -147,6 +154,21 @@ func (j *joint) value(key, v string) {
 			j.undone = append(j.undone, plain...)
 			j.piece(key+" undone", plain)
 		}
+	}
+}
+
+// object adds what a value says that is an object of JSON, or lines of names and values.
+func (j *joint) object(key, v string) {
+	if j.deep || len(v) > maxObject {
+		return
+	}
+	j.deep = true
+	defer func() { j.deep = false }()
+	switch v = unescaped(v); {
+	case v[0] == '{' || v[0] == '[':
+		j.json(strings.ReplaceAll(v, `\"`, `"`))
+	case strings.Contains(v, "\n"):
+		j.pairs(key+" ", v, "\n")
 	}
 }
 
