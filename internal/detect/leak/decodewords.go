@@ -17,6 +17,7 @@ type digitRuns struct {
 	tail   []byte // the run that what was written ends with
 	joint  []byte // tail, and what follows
 	first  bool   // tail begins where the run does
+	known  int    // digits of tail that were looked at
 	waits  bool   // tail may be part of a secret
 	packed *runs  // the run under way, where something compressed stands in it
 }
@@ -61,14 +62,17 @@ func (w *digitRuns) step(p []byte) *detect.Finding {
 		w.joint = append(append(w.joint[:0], w.tail...), p...)
 		text, first = w.joint, w.first
 	}
-	w.tail, w.waits = w.tail[:0], false
+	known, waits := w.known, w.waits
+	w.tail, w.waits, w.known = w.tail[:0], false, 0
 	for at := 0; ; first = true {
 		start, end := nextWord(text, at)
 		if start < 0 {
 			return nil
 		}
-		first = first || start > 0
-		if first {
+		if start > 0 {
+			first, known, waits = true, 0, false
+		}
+		if first && (known < maxReversed || end-start >= 2*known || end < len(text)) {
 			if f, over := w.unpack(text, start, end); f != nil || over {
 				return f
 			}
@@ -77,10 +81,10 @@ func (w *digitRuns) step(p []byte) *detect.Finding {
 			if f := w.judge(text[start:start+maxWord], first); f != nil {
 				return f
 			}
-			start, first = start+maxWord-wordOverlap, false
+			start, first, known, waits = start+maxWord-wordOverlap, false, 0, false
 		}
 		if end == len(text) {
-			w.keep(text[start:], first)
+			w.keep(text[start:], first, known, waits)
 			return nil
 		}
 		if f := w.judge(text[start:end], first); f != nil {
@@ -146,8 +150,14 @@ func hasMagic(b []byte) bool {
 }
 
 // keep keeps a run that may go on.
-func (w *digitRuns) keep(run []byte, first bool) {
-	w.tail, w.first = append(w.tail[:0], run...), first
+func (w *digitRuns) keep(run []byte, first bool, known int, waits bool) {
+	w.tail, w.first, w.known, w.waits = append(w.tail[:0], run...), first, len(run), waits
+	if waits {
+		return
+	}
+	if known > maxReversed { // of a long run only what is new, or whoever writes letter by letter waits
+		run, first = run[(known-wordOverlap)&^7:], false
+	}
 	w.waits = w.hides(run, runState{first: first, open: true}, maxDepth-w.parent.depth)
 }
 
@@ -223,7 +233,7 @@ func (w *digitRuns) close() *detect.Finding {
 		return w.packed.close()
 	}
 	f := w.judge(w.tail, w.first)
-	w.tail, w.waits = w.tail[:0], false
+	w.tail, w.waits, w.known = w.tail[:0], false, 0
 	return f
 }
 
