@@ -107,7 +107,7 @@ func (m *blanks) behindBlank(text []byte) (keep, start int) {
 			return keep, -1
 		}
 		at += i + len(blankLine)
-		if m.parent.begins(text[at:]) {
+		if isPacked(text[at:]) {
 			return keep, at
 		}
 		if len(text)-at < longestMagic {
@@ -118,16 +118,6 @@ func (m *blanks) behindBlank(text []byte) (keep, start int) {
 
 // longestMagic is how many bytes say that something is compressed, at most.
 const longestMagic = 8
-
-// begins reports whether b begins as something compressed that says so.
-func (l *layer) begins(b []byte) bool {
-	for _, magic := range magics {
-		if bytes.HasPrefix(b, []byte(magic.magic)) {
-			return true
-		}
-	}
-	return len(b) > 1 && b[0] == 0x78 && zlibMagic(b)
-}
 
 // archived reports whether l is an archive, which finds its members itself, or what is
 // left of one.

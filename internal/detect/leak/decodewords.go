@@ -2,6 +2,7 @@ package leak
 
 import (
 	"bytes"
+	"sync"
 
 	"gatehouse/internal/detect"
 )
@@ -262,13 +263,15 @@ const (
 // each calls do with all that run may decode to, and from where on in run, -1 where it was
 // turned round, until that returns false.
 func each(run []byte, state runState, do func(kind *packedMark, from int, plain []byte) bool) {
-	var plain, turned [maxWord]byte
+	room := rooms.Get().(*[2][maxWord]byte)
+	defer rooms.Put(room)
+	plain, turned := room[0][:0], room[1][:]
 	both := func(run []byte, from int) bool {
 		kind := wordKind(run)
 		if kind == nil {
 			return true
 		}
-		if !do(kind, from, kind.undo(plain[:0], run)) {
+		if !do(kind, from, kind.undo(plain, run)) {
 			return false
 		}
 		if len(run) > maxReversed {
@@ -278,7 +281,7 @@ func each(run []byte, state runState, do func(kind *packedMark, from int, plain 
 			turned[len(run)-1-i] = c
 		}
 		for off := range kind.unit() { // what is still to come stands before it
-			if !do(kind, -1, kind.undo(plain[:0], turned[min(off, len(run)):len(run)])) {
+			if !do(kind, -1, kind.undo(plain, turned[min(off, len(run)):len(run)])) {
 				return false
 			}
 			if !state.open {
@@ -298,6 +301,9 @@ func each(run []byte, state runState, do func(kind *packedMark, from int, plain 
 		}
 	}
 }
+
+// rooms have room for what a run is undone to, and for what is turned round.
+var rooms = sync.Pool{New: func() any { return new([2][maxWord]byte) }}
 
 // undo appends what run is in this encoding to plain.
 func (m *packedMark) undo(plain, run []byte) []byte {

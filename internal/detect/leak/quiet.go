@@ -1,6 +1,7 @@
 package leak
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 )
@@ -26,16 +27,20 @@ func (s *Set) Quiet(text []byte) bool {
 	return !s.Touches(text, true) && !s.hides(text)
 }
 
-// hides reports whether a run in text, written once more, may be part of a secret.
+// hides reports whether a run in text, undone, may be part of a secret, or something to
+// undo once more.
 func (s *Set) hides(text []byte) (found bool) {
-	for at := 0; s != nil && !found; {
+	for at := 0; !found; {
 		start, end := nextWord(text, at)
 		if start < 0 {
 			break
 		}
-		if end-start >= minWord {
+		for c := start; end-c >= minPacked && !found; c = nextMark(text, c, end) {
+			found = packedStart(text[c:end]) != nil
+		}
+		if end-start >= minWord && !found {
 			each(text[start:end], runState{first: true}, func(_ *packedMark, _ int, plain []byte) bool {
-				found = s.Touches(plain, true)
+				found = s.Touches(plain, true) || hasMagic(plain) || isPacked(plain) || asciiText(plain) && (hasWord(plain) || firstEscape(plain) >= 0)
 				return !found
 			})
 		}
@@ -44,48 +49,36 @@ func (s *Set) hides(text []byte) (found bool) {
 	return found
 }
 
-// isPlainText reports whether text is one that no decoder has anything to do with:
-// printable ASCII without escapes, and no run that is long enough for a container in
-// base64, base32 or hex.
+// isPlainText reports whether text is one that no decoder has anything to do with but for
+// runs of digits: printable ASCII without escapes.
 func isPlainText(text []byte) bool {
-	run := 0
 	for i, c := range text {
 		switch k := kindOf[c]; {
 		case k == odd:
 			return false
+		case c == '&' && (i+1 == len(text) || text[i+1] == '#'):
+			return false // &#65; is one, too
 		case c == '\\' && (i+1 == len(text) || strings.IndexByte(`"\/bfnrt`, text[i+1]) < 0):
 			return false // \u0061 is an escape to undo
-		case k == packed:
-			if run++; run >= minPackedRun {
-				return false
-			}
-			continue
 		case c == '=' && i > 9 && strings.EqualFold(string(text[i-9:i]), "redential"):
 			return false
 		}
-		run = 0
 	}
 	return true
 }
 
-// minPackedRun is how long a run must be that something packed stands in, in bytes.
-const minPackedRun = 24
-
 // The kinds of byte that isPlainText tells apart. A backslash is judged by what follows.
 const (
 	plain = iota
-	packed
 	odd
 )
 
-// kindOf has the kind of each byte: % and & escape, and what is not ASCII may be anything.
+// kindOf has the kind of each byte: % escapes, and what is not ASCII may be anything.
 var kindOf = func() (kinds [256]uint8) {
 	for c := range kinds {
 		switch {
-		case c >= 0x7f || c < ' ' && c != '\n' && c != '\r' && c != '\t' || c == '%' || c == '&':
+		case c >= 0x7f || c < ' ' && c != '\n' && c != '\r' && c != '\t' || c == '%':
 			kinds[c] = odd
-		case alphanumeric(byte(c)) || c == '+' || c == '/' || c == '-' || c == '_':
-			kinds[c] = packed
 		}
 	}
 	return kinds
@@ -99,6 +92,16 @@ func mayBeToken(text []byte) bool {
 		}
 	}
 	return false
+}
+
+// isPacked reports whether b begins as something compressed.
+func isPacked(b []byte) bool {
+	for _, m := range magics {
+		if bytes.HasPrefix(b, []byte(m.magic)) {
+			return true
+		}
+	}
+	return len(b) > 1 && b[0] == 0x78 && zlibMagic(b)
 }
 
 // Touches reports whether eight bytes of text, as they are, by what is between each and

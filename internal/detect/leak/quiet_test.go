@@ -29,7 +29,8 @@ func TestQuiet(t *testing.T) {
 		"as it is": quietSecret, "a part": quietSecret[5:13], "base64": base64.StdEncoding.EncodeToString([]byte(quietSecret)),
 		"a part in base64": base64.StdEncoding.EncodeToString([]byte("x" + quietSecret[:14])), "hex": hex.EncodeToString([]byte(quietSecret)),
 		"reversed": string(reversed), "XOR": string(shifted), "spaced": strings.Join(strings.Split(quietSecret, ""), " "),
-		"in capitals": strings.ToUpper(quietSecret), "percent": "%68%4A%34%70", "JSON": `\u0068\u004a`, "not ASCII": "h\x80J", "a long run": strings.Repeat("aB3", 30),
+		"in capitals": strings.ToUpper(quietSecret), "percent": "%68%4A%34%70", "JSON": `\u0068\u004a`, "not ASCII": "h\x80J", "gzip in base64": "H4sIAAAAAAAA/8pIzcnJVyjPL8pJAQQAAP//", "gzip in base64, far in": strings.Repeat("a/", 60) + "H4sIAAAAAAAA/8pIzcnJVyjPL8pJAQQAAP//",
+		"a run in base64": base64.StdEncoding.EncodeToString([]byte(`{"id":"aB3aB3aB3aB3aB3aB3aB3aB3aB3"}`)),
 		"a part, reversed, in hex": hex.EncodeToString(reversed[:8]), "a part, reversed, in base64": base64.StdEncoding.EncodeToString(reversed[:12]),
 		"a token": "ghp_abc", "a signature": "Credential=AKIA", "entities": "&#104;",
 	}
@@ -43,7 +44,7 @@ func TestQuiet(t *testing.T) {
 	}
 	for _, text := range []string{
 		"", "POST", "application/json; charset=utf-8", "Mozilla/5.0 (X11; Linux x86_64)", `{"order":4711,"note":"say \"hello\"\n"}`,
-		"Bearer of-no-secret", "/v1/orders?source=bench", "id=8476a536",
+		"Bearer of-no-secret", "/v1/orders?source=bench", "id=8476a536", strings.Repeat("aB3", 30), "8476a5365f6e1a2b77aa4c1d9e0f1234567890ab",
 	} {
 		if !s.Quiet([]byte(text)) {
 			t.Errorf("%q is not quiet", text)

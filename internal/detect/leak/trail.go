@@ -13,14 +13,15 @@ const (
 	// longer one holds enough of a secret to be found by itself.
 	maxPiece = 64
 	// maxTrail is how much is remembered of each place, in bytes.
-	maxTrail = 96
-	// smallPiece is how long a value is that may well be the same twice, in bytes.
-	smallPiece = 4
+	maxTrail = 64
+	// smallPiece is how long a value is that may well be the same once more, in bytes, and
+	// maxSame how often: after that it is one that never changes.
+	smallPiece, maxSame = 4, 2
 )
 
 // Trail remembers the last short values that left through each place, so that a secret
 // in pieces that are too short to be told one's, one in each request, is read in one. It
-// holds what was sent, at most 96 KiB. The zero Trail is empty. It is safe for
+// holds what was sent, at most 64 KiB. The zero Trail is empty. It is safe for
 // concurrent use.
 type Trail struct {
 	mu     sync.Mutex
@@ -32,6 +33,7 @@ type Trail struct {
 type trail struct {
 	text []byte
 	last int // length of the value at the end of text
+	same int // how often that came once more
 	used uint64
 }
 
@@ -56,7 +58,9 @@ func (t *Trail) Follow(host, place, value string) []byte {
 	}
 	t.clock++
 	p.used = t.clock
-	if before := len(p.text); len(value) > smallPiece && string(p.text[before-p.last:]) == value {
+	if string(p.text[len(p.text)-p.last:]) != value {
+		p.same = 0
+	} else if p.same++; len(value) > smallPiece || p.same > maxSame {
 		return nil
 	}
 	alone := len(p.text) == 0

@@ -70,6 +70,9 @@ const (
 	longPart = 64
 	// shortJoint is how long a joint must be to hold a part of a secret that counts.
 	shortJoint = 8
+	// shortValue is the longest value of a header that everybody sends that is a part, in
+	// bytes: a longer one holds enough to be told a secret's, in base64, too.
+	shortValue = 16
 	// maxObject is the longest value that is looked for parts in, in bytes.
 	maxObject = 4 << 10
 )
@@ -258,6 +261,9 @@ func (j *joint) fields(kind string, h http.Header, sent func() []string) {
 		}
 		j.at = kind + ":" + shortName(name)
 		for _, v := range h[name] {
+			if i >= len(chosen) && len(v) > shortValue || name == "Content-Length" {
+				continue
+			}
 			j.value(j.at, v)
 		}
 	}
