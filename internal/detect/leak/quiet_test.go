@@ -30,7 +30,7 @@ func TestQuiet(t *testing.T) {
 		"a part in base64": base64.StdEncoding.EncodeToString([]byte("x" + quietSecret[:14])), "hex": hex.EncodeToString([]byte(quietSecret)),
 		"reversed": string(reversed), "XOR": string(shifted), "spaced": strings.Join(strings.Split(quietSecret, ""), " "),
 		"in capitals": strings.ToUpper(quietSecret), "percent": "%68%4A%34%70", "JSON": `\u0068\u004a`, "not ASCII": "h\x80J", "gzip in base64": "H4sIAAAAAAAA/8pIzcnJVyjPL8pJAQQAAP//", "gzip in base64, far in": strings.Repeat("a/", 60) + "H4sIAAAAAAAA/8pIzcnJVyjPL8pJAQQAAP//",
-		"a run in base64": base64.StdEncoding.EncodeToString([]byte(`{"id":"aB3aB3aB3aB3aB3aB3aB3aB3aB3"}`)),
+		"a run in base64":          base64.StdEncoding.EncodeToString([]byte(`{"id":"aB3aB3aB3aB3aB3aB3aB3aB3aB3"}`)),
 		"a part, reversed, in hex": hex.EncodeToString(reversed[:8]), "a part, reversed, in base64": base64.StdEncoding.EncodeToString(reversed[:12]),
 		"a token": "ghp_abc", "a signature": "Credential=AKIA", "entities": "&#104;",
 	}
