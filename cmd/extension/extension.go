@@ -87,7 +87,7 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 		x.pipeline.UrgentBytes = 256 << 10
 	}
 	x.guard = proxy.Guard{
-		Sandbox: &x.sandbox, Engine: new(attack.Engine), Detect: &attack.Engine{Profile: attack.Detect}, Value: attack.Value, Policy: x.policy.get, Scanner: x.secrets.scanner, Quiet: x.secrets.quiet, Follow: x.secrets.trail.Follow, Trim: x.secrets.trim, Packages: sync.OnceValue(packages), Answers: x.secrets.answers, Sweep: x.secrets.sweep, Marks: attack.Marks,
+		Sandbox: &x.sandbox, Engine: new(attack.Engine), Detect: &attack.Engine{Profile: attack.Detect}, Value: attack.Value, Policy: x.policy.get, Scanner: x.secrets.scanner, Quiet: x.secrets.quiet, Follow: x.secrets.follow, Trim: x.secrets.trim, Packages: sync.OnceValue(packages), Answers: x.secrets.answers, Sweep: x.secrets.sweep, Marks: attack.Marks,
 		Report: x.report, Halted: x.halt, FailClosed: cfg.OnErrorClosed,
 		Own: []string{cfg.EgressAddr, cfg.RuntimeAPIAddr, cfg.TelemetryAddr},
 	}

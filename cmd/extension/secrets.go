@@ -28,6 +28,7 @@ type lazySecrets struct {
 	learnedSize int // their bytes
 	ledger      leak.Ledger
 	trail       leak.Trail
+	crumbs      leak.Crumbs
 	memory      leak.Memory // of decompressors
 	fingerprint func(value []byte) string
 }
@@ -117,7 +118,13 @@ func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 	if place == "body" {
 		how.Signed = l.ours
 	}
-	scanner := func() detect.Scanner { return l.beside(set.Scanner(how), set, o, ours) }
+	scanner := func() detect.Scanner {
+		own := set.Scanner(how)
+		if place != "head" { // what stands there was looked at in its place
+			own = leak.Both(own, set.Crumbs(&l.crumbs, host, allowed))
+		}
+		return l.beside(own, set, o, ours)
+	}
 	if kind, _, valued := strings.Cut(place, ":"); kind != "body" && kind != "url" && kind != "head" && !valued {
 		return scanner() // a name: nothing is written in anything there
 	}
@@ -126,13 +133,22 @@ func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 
 // quiet reports whether a scanner would find nothing in text.
 func (l *lazySecrets) quiet(o detect.Outlet, text []byte) bool {
-	return o.Encoding == "" && l.get().Quiet(text)
+	if o.Encoding != "" || !l.get().Quiet(text) {
+		return false
+	}
+	l.crumbs.Pass(o.Host, len(text))
+	return true
 }
 
-// trim notes that something was found in what went to host through place.
-func (l *lazySecrets) trim(host, place string) {
+// follow reads value together with what went to host at a spot before.
+func (l *lazySecrets) follow(host string, at detect.Spot, value string) []byte {
+	return l.trail.Follow(host, at, value, l.get().Touches)
+}
+
+// trim notes that something was found in what went to host at a spot.
+func (l *lazySecrets) trim(host string, at detect.Spot) {
 	set := l.get()
-	l.trail.Trim(host, place, func(text []byte) bool { return !set.Touches(text, true) })
+	l.trail.Trim(host, at, func(text []byte) bool { return !set.Touches(text) })
 }
 
 // beside has what is no secret of the function's own looked for in the same stream:

@@ -214,6 +214,15 @@ type Engine interface {
 	Inspect(event []byte, source *Source, result *Result, stop func() bool)
 }
 
+// Spot is where in a request a short value stands, so that those of several requests can
+// be read together: the value called Name, or of number N; N is -1 for those that have
+// names.
+type Spot struct {
+	Kind, Name string
+	N          int
+	Undone     bool // the value is what was written there in hex or base64
+}
+
 // Outlet is one place of one connection through which bytes leave.
 type Outlet struct {
 	// Host is whom the bytes are meant for: lower case, no trailing dot, no

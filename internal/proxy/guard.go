@@ -28,13 +28,13 @@ type Guard struct {
 	// Quiet reports whether a scanner would find nothing in text, all that leaves
 	// through an outlet, so that none needs to be made. Nil never knows.
 	Quiet func(o detect.Outlet, text []byte) bool
-	// Follow notes that value leaves for host through a place, and returns what went
-	// there before with value behind it; nil where there is nothing to look at. Nil, or
-	// see leak.Trail: each request is looked at by itself.
-	Follow func(host, place, value string) []byte
-	// Trim notes that something was found in what went to host through a place; set with
+	// Follow notes that value leaves for host at a spot, and returns what went there
+	// before with value behind it; nil where there is nothing to look at. Nil: each
+	// request is looked at by itself. See leak.Trail.
+	Follow func(host string, at detect.Spot, value string) []byte
+	// Trim notes that something was found in what went to host at a spot; set with
 	// Follow.
-	Trim func(host, place string)
+	Trim func(host string, at detect.Spot)
 	// Packages are the names of the packages in the function's code, to tell hosts that
 	// look like theirs; asked once for a policy, at the first connection that no rule of
 	// it names. Nil: none.

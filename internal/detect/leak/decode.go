@@ -32,7 +32,7 @@ const (
 // it may be part of a secret; nil looks at none of it. See Set.Touches.
 //
 // The scanner is a detect.Gapped.
-func Decode(o detect.Outlet, memory *Memory, touches func(text []byte, every bool) bool, scanner func() detect.Scanner) detect.Scanner {
+func Decode(o detect.Outlet, memory *Memory, touches func(text []byte) bool, scanner func() detect.Scanner) detect.Scanner {
 	d := &decoding{scanner: scanner, memory: memory, touches: touches}
 	d.top = d.layer(0)
 	if o.Place == "body" {
@@ -45,7 +45,7 @@ func Decode(o detect.Outlet, memory *Memory, touches func(text []byte, every boo
 type decoding struct {
 	scanner func() detect.Scanner
 	memory  *Memory
-	touches func(text []byte, every bool) bool
+	touches func(text []byte) bool
 	lease   *lease // of memory, made when first asked for
 
 	top     *layer

@@ -2,7 +2,6 @@ package leak
 
 import (
 	"bytes"
-	"strings"
 
 	"gatehouse/internal/detect"
 )
@@ -191,14 +190,14 @@ type packedMark struct {
 	digit *[256]int8
 	width uint
 	fold  bool // case does not count
-	marks string
+	marks []string
 }
 
 // packedMarks are what gzip, zstd, zip and zlib begin as, blanks between them.
 var packedMarks = [...]packedMark{
-	{"base64", &digits64, 6, false, "H4sI KLUv UEsDB eJw eJx eJy eJz eAE eAF eAG eAH eF4 eF5 eF6 eF7 eNo eNp eNq eNr"},
-	{"hex", &digits16, 4, true, "1F8B08 28B52FFD 504B0304 789C 7801 785E 78DA"},
-	{"base32", &digits32, 5, true, "D6FQQ D6FQR FC2S76 KBFQGB PCOA PCOB PCOC PCOD PCOE PCOF PCOG PCOH PCOI PCOJ PCOK PCOL PCOM PCON PCOO PCOP"},
+	{"base64", &digits64, 6, false, []string{"H4sI", "KLUv", "UEsDB", "eJw", "eJx", "eJy", "eJz", "eAE", "eAF", "eAG", "eAH", "eF4", "eF5", "eF6", "eF7", "eNo", "eNp", "eNq", "eNr"}},
+	{"hex", &digits16, 4, true, []string{"1F8B08", "28B52FFD", "504B0304", "789C", "7801", "785E", "78DA"}},
+	{"base32", &digits32, 5, true, []string{"D6FQQ", "D6FQR", "FC2S76", "KBFQGB", "PCOA", "PCOB", "PCOC", "PCOD", "PCOE", "PCOF", "PCOG", "PCOH", "PCOI", "PCOJ", "PCOK", "PCOL", "PCOM", "PCON", "PCOO", "PCOP"}},
 }
 
 // packedStart returns what text may begin as, as far as it goes; nil where it is
@@ -211,7 +210,10 @@ func packedStart(text []byte) *packedMark {
 	}
 	for i := range packedMarks {
 		m := &packedMarks[i]
-		for mark := range strings.SplitSeq(m.marks, " ") {
+		for _, mark := range m.marks {
+			if mark[0]|0x20 != text[0]|0x20 {
+				continue
+			}
 			n := min(len(mark), len(text))
 			if n >= 3 && (string(text[:n]) == mark[:n] || m.fold && bytes.EqualFold(text[:n], []byte(mark[:n]))) {
 				return m

@@ -101,9 +101,9 @@ func (w *digitRuns) step(p []byte) *detect.Finding {
 func (w *digitRuns) unpack(text []byte, start, end int) (f *detect.Finding, over bool) {
 	from, kind := -1, (*packedMark)(nil)
 	if end-start >= minPacked {
-		each(text[start:min(end, start+maxWord)], runState{first: true}, func(k *packedMark, at int, plain []byte) bool {
-			if at >= 0 && hasMagic(plain) {
-				from, kind = start+at, k
+		each(text[start:min(end, start+maxWord)], runState{first: true}, func(u undone) bool {
+			if u.from >= 0 && !u.again && hasMagic(u.plain) {
+				from, kind = start+u.from, u.kind
 			}
 			return from < 0
 		})
@@ -167,14 +167,14 @@ func (w *digitRuns) hides(run []byte, state runState, depth int) (found bool) {
 	if len(run) < liveWord || depth == 0 {
 		return false
 	}
-	each(run, state, func(_ *packedMark, _ int, plain []byte) bool {
-		found = w.touches(plain)
-		for at := 0; !found && asciiText(plain); {
-			start, end := nextWord(plain, at)
+	each(run, state, func(u undone) bool {
+		found = !u.again && w.touches(u.plain)
+		for at := 0; !found && asciiText(u.plain); {
+			start, end := nextWord(u.plain, at)
 			if start < 0 {
 				break
 			}
-			found = w.hides(plain[start:end], runState{first: true, open: end == len(plain)}, depth-1)
+			found = w.hides(u.plain[start:end], runState{first: true, open: end == len(u.plain)}, depth-1)
 			at = end
 		}
 		return !found
@@ -187,19 +187,17 @@ func (w *digitRuns) judge(run []byte, first bool) (f *detect.Finding) {
 	if len(run) < minWord {
 		return nil
 	}
-	each(run, runState{first: first}, func(kind *packedMark, _ int, plain []byte) bool {
-		if w.touches(plain) || asciiText(plain) && (hasWord(plain) || firstEscape(plain) >= 0) {
-			f = under(w.look(plain), kind.name)
+	each(run, runState{first: first}, func(u undone) bool {
+		if !u.again && w.touches(u.plain) || asciiText(u.plain) && (hasWord(u.plain) || firstEscape(u.plain) >= 0) {
+			f = under(w.look(u.plain), u.kind.name)
 		}
 		return f == nil
 	})
 	return f
 }
 
-// touches is the Decode's, at every place as far as a scanner looks at every place.
-func (w *digitRuns) touches(plain []byte) bool {
-	return w.parent.d.touches(plain, w.in <= dense || len(plain) <= maxReversed)
-}
+// touches is the Decode's.
+func (w *digitRuns) touches(plain []byte) bool { return w.parent.d.touches(plain) }
 
 // look shows plain to a layer of its own.
 func (w *digitRuns) look(plain []byte) *detect.Finding {
@@ -260,46 +258,78 @@ const (
 	maxMarks    = 8
 )
 
-// each calls do with all that run may decode to, and from where on in run, -1 where it was
-// turned round, until that returns false.
-func each(run []byte, state runState, do func(kind *packedMark, from int, plain []byte) bool) {
-	room := rooms.Get().(*[2][maxWord]byte)
-	defer rooms.Put(room)
-	plain, turned := room[0][:0], room[1][:]
-	both := func(run []byte, from int) bool {
-		kind := wordKind(run)
-		if kind == nil {
-			return true
-		}
-		if !do(kind, from, kind.undo(plain, run)) {
-			return false
-		}
-		if len(run) > maxReversed {
-			return true
-		}
-		for i, c := range run {
-			turned[len(run)-1-i] = c
-		}
-		for off := range kind.unit() { // what is still to come stands before it
-			if !do(kind, -1, kind.undo(plain, turned[min(off, len(run)):len(run)])) {
-				return false
-			}
-			if !state.open {
-				break
-			}
-		}
-		return true
-	}
+// undone is what a run decodes to.
+type undone struct {
+	kind  *packedMark
+	from  int // in the run; -1 where that was turned round
+	plain []byte
+	again bool // it is a part of what was undone before
+}
+
+// each calls do with all that run may decode to until that returns false.
+func each(run []byte, state runState, do func(undone) bool) {
+	u := undoing{state: state, do: do, room: rooms.Get().(*[2][maxWord]byte)}
+	defer rooms.Put(u.room)
 	end := min(len(run), maxMarked)
 	for marks, c := 0, 0; len(run)-c >= liveWord && marks <= maxMarks; marks++ {
 		next := nextMark(run, c, len(run))
-		if !both(run[c:], c) || next-1-c >= liveWord && digits64[run[next-1]] >= 62 && !both(run[c:next-1], c) {
+		if !u.tail(run, c) || next-1-c >= liveWord && digits64[run[next-1]] >= 62 && !u.both(wordKind(run[c:next-1]), run[c:next-1], c, false, false) {
 			return
 		}
 		if c = next; c >= end || !state.first {
 			return
 		}
 	}
+}
+
+// undoing is each at work on one run.
+type undoing struct {
+	state runState
+	do    func(undone) bool
+	room  *[2][maxWord]byte
+	// begun has a bit for each place in a unit from which the run was undone to its end,
+	// by the width of digits.
+	begun [7]uint8
+}
+
+// tail undoes run[from:], which goes to the end.
+func (u *undoing) tail(run []byte, from int) bool {
+	kind := wordKind(run[from:])
+	if kind == nil {
+		return true
+	}
+	begun := &u.begun[kind.width]
+	bit := uint8(1) << (from % kind.unit())
+	seen, turnedSeen := *begun&bit != 0, *begun != 0
+	*begun |= bit
+	return u.both(kind, run[from:], from, seen, turnedSeen)
+}
+
+// both undoes run, which begins at from, as it is and turned round. seen is whether it is
+// the end of what was undone already, or, turned round, the beginning.
+func (u *undoing) both(kind *packedMark, run []byte, from int, seen, turnedSeen bool) bool {
+	if kind == nil {
+		return true
+	}
+	plain, turned := u.room[0][:0], u.room[1][:]
+	if !u.do(undone{kind, from, kind.undo(plain, run), seen}) {
+		return false
+	}
+	if len(run) > maxReversed {
+		return true
+	}
+	for i, c := range run {
+		turned[len(run)-1-i] = c
+	}
+	for off := range kind.unit() { // what is still to come stands before it
+		if !u.do(undone{kind, -1, kind.undo(plain, turned[min(off, len(run)):len(run)]), turnedSeen}) {
+			return false
+		}
+		if !u.state.open {
+			break
+		}
+	}
+	return true
 }
 
 // rooms have room for what a run is undone to, and for what is turned round.

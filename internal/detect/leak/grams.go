@@ -217,9 +217,8 @@ func tells(word uint64) bool {
 
 // table makes bitmap and heads.
 func (g *grams) table() {
-	bitmapBits := max(bits.Len(uint(len(g.entries)))-1, 6) // of 64 bits, two or four are set
 	headBits := max(bits.Len(uint(len(g.entries)))-1, 6)
-	g.filter = filter{bitmap: make([]uint64, 1<<bitmapBits), shift: uint8(64 - bitmapBits)}
+	g.filter = newFilter(len(g.entries))
 	g.heads = make([]uint32, 1<<headBits)
 	for i := range g.entries {
 		e := &g.entries[i]
@@ -252,6 +251,12 @@ func (g *grams) may(h uint64) bool { return g.filter.may(h) }
 type filter struct {
 	bitmap []uint64
 	shift  uint8 // of a hash to its place in bitmap
+}
+
+// newFilter is one for n hashes: of 64 bits, two to four are set.
+func newFilter(n int) filter {
+	size := max(bits.Len(uint(n))-1, 6)
+	return filter{bitmap: make([]uint64, 1<<size), shift: uint8(64 - size)}
 }
 
 func (f *filter) add(h uint64) { f.bitmap[h>>(f.shift&63)] |= twoBits(h) }

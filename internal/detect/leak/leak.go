@@ -37,18 +37,23 @@ type Set struct {
 	exact   func() *index  // of whole secrets
 	folded  func() *index  // of the same patterns in lower case
 	keys    func() *index  // of how a private key begins
+	sieve   func() *sieve  // of what engine looks for
+	crumbs  func() *crumbIndex
 }
 
 // New makes the Set of secrets. Values shorter than 8 bytes are left out, and of one
 // that is longer than 8 KB, the rest.
 func New(secrets []Secret) *Set {
 	patterns := sync.OnceValue(func() []pattern { return patternsOf(secrets) })
+	engine := sync.OnceValue(func() *engine { return newEngine(secrets, patterns()) })
 	return &Set{
 		secrets: secrets,
-		engine:  sync.OnceValue(func() *engine { return newEngine(secrets, patterns()) }),
+		engine:  engine,
+		sieve:   sync.OnceValue(func() *sieve { return newSieve(engine()) }),
 		exact:   sync.OnceValue(func() *index { return newIndex(patterns()) }),
 		folded:  sync.OnceValue(func() *index { return newFoldedIndex(patterns()) }),
 		keys:    sync.OnceValue(func() *index { return newIndex(keyPatterns()) }),
+		crumbs:  sync.OnceValue(func() *crumbIndex { return newCrumbIndex(patterns(), secrets) }),
 	}
 }
 

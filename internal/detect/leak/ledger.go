@@ -133,13 +133,13 @@ func siteOf(host string) string {
 	if strings.IndexByte(host, ':') >= 0 || strings.Trim(host, "0123456789.") == "" {
 		return host
 	}
-	labels := strings.Split(host, ".")
-	n := min(2, len(labels))
-	if len(labels) > 2 && len(labels[len(labels)-1]) == 2 {
-		switch labels[len(labels)-2] {
+	last := strings.LastIndexByte(host, '.')
+	before := strings.LastIndexByte(host[:max(0, last)], '.')
+	if before >= 0 && len(host)-last == 3 {
+		switch host[before+1 : last] {
 		case "co", "com", "org", "net", "ac", "gov", "edu", "or", "ne", "go", "gob", "gouv":
-			n = 3
+			before = strings.LastIndexByte(host[:before], '.')
 		}
 	}
-	return strings.Join(labels[len(labels)-n:], ".")
+	return host[before+1:]
 }

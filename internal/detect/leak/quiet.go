@@ -2,8 +2,8 @@ package leak
 
 import (
 	"bytes"
-	"encoding/binary"
 	"strings"
+	"sync"
 )
 
 // maxQuiet is the longest text that Quiet says anything of, in bytes.
@@ -17,15 +17,24 @@ func (s *Set) Quiet(text []byte) bool {
 	if len(text) > maxQuiet || !isPlainText(text) {
 		return false
 	}
-	begins := tokenBegins()
-	for i := 0; i+4 <= len(text); i++ {
-		h := spread(uint64(binary.LittleEndian.Uint32(text[i:])))
-		if begins[h>>6]>>(h&63)&1 != 0 && mayBeToken(text[i:]) {
+	x := s.pieces()
+	for i := x.next(text, 0); i >= 0; i = x.next(text, i+1) {
+		if mayBeToken(text[i:]) || x.begins(text, i) {
 			return false
 		}
 	}
-	return !s.Touches(text, true) && !s.hides(text)
+	return !s.Touches(text) && !s.hides(text)
 }
+
+// pieces is the index of s's pieces of secrets.
+func (s *Set) pieces() *crumbIndex {
+	if s == nil {
+		return noPieces()
+	}
+	return s.crumbs()
+}
+
+var noPieces = sync.OnceValue(func() *crumbIndex { return newCrumbIndex(nil, nil) })
 
 // hides reports whether a run in text, undone, may be part of a secret, or something to
 // undo once more.
@@ -39,8 +48,9 @@ func (s *Set) hides(text []byte) (found bool) {
 			found = packedStart(text[c:end]) != nil
 		}
 		if end-start >= minWord && !found {
-			each(text[start:end], runState{first: true}, func(_ *packedMark, _ int, plain []byte) bool {
-				found = s.Touches(plain, true) || hasMagic(plain) || isPacked(plain) || asciiText(plain) && (hasWord(plain) || firstEscape(plain) >= 0)
+			each(text[start:end], runState{first: true}, func(u undone) bool {
+				found = !u.again && (s.Touches(u.plain) || hasMagic(u.plain)) || isPacked(u.plain) ||
+					asciiText(u.plain) && (hasWord(u.plain) || firstEscape(u.plain) >= 0)
 				return !found
 			})
 		}
@@ -106,39 +116,26 @@ func isPacked(b []byte) bool {
 
 // Touches reports whether eight bytes of text, as they are, by what is between each and
 // the next, or without what a squeezer takes away, stand in a pattern.
-//
-// Unless it looks at every place, it may miss parts of a secret that are not all of it.
-func (s *Set) Touches(text []byte, every bool) bool {
+func (s *Set) Touches(text []byte) bool {
 	if s == nil {
 		return false
 	}
-	e := s.engine()
-	plain, squeezed := e.plainStride, e.squeezedStride
-	if every {
-		plain, squeezed = 1, 1
+	if len(text) < gram {
+		return false
 	}
-	last := len(text) - gram
-	for i := e.plainHit(text, 0, last, plain); i <= last; i = e.plainHit(text, i+plain, last, plain) {
-		word := binary.LittleEndian.Uint64(text[i:])
-		if e.exact.has(word) || e.xored.has(xorWord(word)) || e.moved.has(addWord(word)) {
-			return true
-		}
+	e, sieve := s.engine(), s.sieve()
+	if sieve.plain(text, e) {
+		return true
 	}
 	var buf [512]byte
-	left := e.squeezer.squeeze(buf[:0], text)
-	last = len(left) - gram
-	for i := e.squeezedHit(left, 0, last, squeezed); i <= last; i = e.squeezedHit(left, i+squeezed, last, squeezed) {
-		if e.squeezed.has(binary.LittleEndian.Uint64(left[i:])) {
-			return true
-		}
-	}
-	return false
+	text = e.squeezer.squeeze(buf[:0], text)
+	return len(text) >= gram && sieve.left(text, e)
 }
 
 // has reports whether word is one of g's.
 func (g *grams) has(word uint64) bool {
 	h := hash(word)
-	if len(g.entries) == 0 || !g.may(h) {
+	if !g.may(h) {
 		return false
 	}
 	for e := g.first(h); e != 0; e = g.entries[e-1].next {

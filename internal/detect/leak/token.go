@@ -2,10 +2,8 @@ package leak
 
 import (
 	"bytes"
-	"encoding/binary"
 	"hash/crc32"
 	"strings"
-	"sync"
 
 	"gatehouse/internal/detect"
 )
@@ -170,9 +168,6 @@ func beforeMark(c byte) bool {
 	return false
 }
 
-// spread is where in tokenBegins the low four bytes of word stand.
-func spread(word uint64) uint32 { return uint32(word) * 0x9E3779B1 >> 16 }
-
 // judge takes the token that begins at text[i:], if one does.
 func (s *Tokens) judge(text []byte, i, base, after int, ends, last bool) {
 	if s.found != nil || base+i < after || i > 0 && alphanumeric(text[i-1]) || !mayBeToken(text[i:]) {
@@ -190,18 +185,6 @@ func (s *Tokens) judge(text []byte, i, base, after int, ends, last bool) {
 		}
 	}
 }
-
-// tokenBegins has a bit for the hash of the first four bytes of each kind; made when it
-// is first asked for.
-var tokenBegins = sync.OnceValue(func() *[1024]uint64 {
-	begins := new([1024]uint64)
-	for i := range tokens {
-		p := tokens[i].prefix // of four bytes at least
-		h := spread(uint64(binary.LittleEndian.Uint32([]byte(p[:4]))))
-		begins[h>>6] |= 1 << (h & 63)
-	}
-	return begins
-})
 
 // at returns where the token at the beginning of text ends; 0 where there is none.
 // goesOn says that its end is still to come.

@@ -3,12 +3,14 @@ package egress
 import (
 	"bytes"
 	"strings"
+
+	"gatehouse/internal/detect"
 )
 
-// bodyJoints is joints of a short body: the strings and numbers of JSON, the pairs of a
-// form, the parts of multipart, else the body itself.
-func bodyJoints(contentType string, body []byte) *joint {
-	j := &joint{at: "body"}
+// body is head for a short body: the strings and numbers of JSON, the pairs of a form, the
+// parts of multipart, else the body itself.
+func (j *joint) body(contentType string, body []byte) {
+	j.at = "body"
 	kind, _, _ := strings.Cut(contentType, ";")
 	switch first := bytes.TrimLeft(body, " \t\r\n"); {
 	case len(first) > 0 && (first[0] == '{' || first[0] == '['):
@@ -16,11 +18,10 @@ func bodyJoints(contentType string, body []byte) *joint {
 	case bytes.HasPrefix(first, []byte("--")):
 		j.multipart(string(first))
 	case strings.EqualFold(strings.TrimSpace(kind), "application/x-www-form-urlencoded"):
-		j.pairs("form ", string(body), "&")
+		j.pairs("form", string(body), "&")
 	default:
-		j.value("body", string(body))
+		j.value(detect.Spot{Kind: "body"}, string(body))
 	}
-	return j
 }
 
 // json adds the strings and the numbers of JSON, each under the name before it. It need not
@@ -28,24 +29,30 @@ func bodyJoints(contentType string, body []byte) *joint {
 func (j *joint) json(text string) {
 	name, names := "", 0
 	for text != "" {
-		i := strings.IndexAny(text, `"0123456789`)
-		if i < 0 {
+		i := 0
+		for i < len(text) && text[i] != '"' && !isDigit(text[i]) {
+			i++
+		}
+		if text = text[i:]; text == "" {
 			return
 		}
-		if text = text[i:]; text[0] != '"' {
+		if text[0] != '"' {
 			n := digitsIn(text)
-			j.value("json of "+name, text[:n])
+			j.value(detect.Spot{Kind: "json", Name: name, N: -1}, text[:n])
 			text = text[n:]
 			continue
 		}
 		n := stringEnd(text)
 		value := text[1:n]
-		text = strings.TrimLeft(text[min(n+1, len(text)):], " \t\r\n")
+		text = text[min(n+1, len(text)):]
+		for text != "" && (text[0] == ' ' || text[0] == '\t' || text[0] == '\r' || text[0] == '\n') {
+			text = text[1:]
+		}
 		if !strings.HasPrefix(text, ":") {
-			j.value("json of "+name, value)
+			j.value(detect.Spot{Kind: "json", Name: name, N: -1}, value)
 			continue
 		}
-		j.name(numbered("json name", names), value)
+		j.name(detect.Spot{Kind: "json", N: names}, value)
 		name = value
 		names++
 	}
@@ -77,9 +84,9 @@ func (j *joint) multipart(text string) {
 		}
 		for k, quoted := range strings.Split(head, `"`) {
 			if k%2 == 1 {
-				j.name(numbered("part name", 2*i+k/2), quoted)
+				j.name(detect.Spot{Kind: "part name", N: 2*i + k/2}, quoted)
 			}
 		}
-		j.value(numbered("part", i), strings.TrimSuffix(content, "\r"))
+		j.value(detect.Spot{Kind: "part", N: i}, strings.TrimSuffix(content, "\r"))
 	}
 }

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"bytes"
 	"crypto/tls"
 	"io"
 	"net"
@@ -74,7 +75,9 @@ func DialledTooLate(p *Proxy, c net.Conn) error {
 
 // Joints are the texts that r's head says together.
 func Joints(r *http.Request, sent []string) (texts []string) {
-	for _, p := range joints(r, func() []string { return sent }).places() {
+	var j joint
+	j.head(r, func() []string { return sent })
+	for _, p := range j.places() {
 		texts = append(texts, p.text)
 	}
 	return texts
@@ -91,8 +94,23 @@ func HeadScan(p *Proxy, r *http.Request) func() bool {
 	}
 }
 
+// BodyScan looks through the body of r, which is there at once, again and again, and
+// reports whether something in it may not leave.
+func BodyScan(p *Proxy, r *http.Request, body []byte) func() bool {
+	f := p.newFlow(target{host: "api.test", port: 443}, "connect", false)
+	x := &exchange{p: p, f: f, client: &client{p: p}, proto: 1}
+	return func() bool {
+		g := &guarded{
+			src: io.NopCloser(bytes.NewReader(body)), x: x, host: "api.test", outlet: bodyOutlet("api.test", r), length: int64(len(body)),
+			make: func() detect.Scanner { return x.bodyScanner("api.test", r) },
+		}
+		return g.preload(r.Header) == nil
+	}
+}
+
 // BodyJoints are the values and the names that a body says together.
 func BodyJoints(contentType string, body []byte) (values, names string) {
-	j := bodyJoints(contentType, body)
+	var j joint
+	j.body(contentType, body)
 	return string(j.values), string(j.names)
 }

@@ -120,16 +120,17 @@ func (g *guarded) preload(header http.Header) (whole []byte) {
 		g.fill(max(1, int(g.length)-len(g.buf)))
 	}
 	if g.x.blocked.Load() != nil {
-		spread := bodyJoints(header.Get("Content-Type"), g.store[:min(int(g.length), cap(g.store))]).spread
-		g.x.follow(spread) // the rest of it may follow
-		g.x.trim(spread)
+		var j joint
+		j.body(header.Get("Content-Type"), g.store[:min(int(g.length), cap(g.store))])
+		g.x.follow(j.spread) // the rest of it may follow
+		g.x.trim(j.spread)
 		return nil
 	}
 	if !errors.Is(g.err, io.EOF) || int64(g.cleared) != g.length {
 		return nil
 	}
 	whole = g.buf[:g.cleared]
-	if v, found := g.x.scanPlaces(g.host, nil, func() *joint { return bodyJoints(header.Get("Content-Type"), whole) }); found {
+	if v, found := g.x.scanPlaces(g.host, nil, func(j *joint) { j.body(header.Get("Content-Type"), whole) }); found {
 		g.err = nil
 		g.stop(v)
 		return nil
@@ -150,7 +151,8 @@ func (g *guarded) ended() bool {
 // fill reads up to size bytes and lets the scanner judge them. While bytes wait it
 // does so with patience: see await.
 func (g *guarded) fill(size int) {
-	if len(g.buf) > 0 || g.ahead != nil {
+	whole := g.x.proto == 1 && g.length > 0 && int64(len(g.buf)) == g.length // its end is not waited for
+	if g.ahead != nil || len(g.buf) > 0 && !whole {
 		g.await(size)
 		return
 	}
@@ -244,7 +246,7 @@ func (g *guarded) finish() {
 }
 
 func (g *guarded) scanTrailer(h http.Header) {
-	if v, found := g.x.scanPlaces(g.host, fieldPlaces("trailer", h), func() *joint { return trailerJoints(h) }); found {
+	if v, found := g.x.scanPlaces(g.host, fieldPlaces("trailer", h), func(j *joint) { j.trailer(h) }); found {
 		g.stop(v)
 	}
 }

@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
+
+	"gatehouse/internal/detect"
 )
 
 // place is a part of a request that leaves, and where it stands.
@@ -68,6 +70,8 @@ const (
 	// longPart is the longest part that is joined to others, in bytes. What a longer one
 	// holds of a secret is found in itself: even in decimal, that is more than 12 bytes.
 	longPart = 64
+	// smallPart is how long a part is that may well come twice in a secret.
+	smallPart = 3
 	// shortJoint is how long a joint must be to hold a part of a secret that counts.
 	shortJoint = 8
 	// shortValue is the longest value of a header that everybody sends that is a part, in
@@ -88,44 +92,50 @@ type joint struct {
 	spread        []piece // each part, to be read with those of other requests
 }
 
-// piece is a part of a request that may go on with what another request said there: in
-// the place called key.
-type piece struct{ place, key, text string }
+// piece is a part of a request that may go on with what another request said there.
+type piece struct {
+	place string
+	spot  detect.Spot
+	text  string
+}
 
 // maxSpread is how many parts of a request are read with those of others.
 const maxSpread = 64
 
-// joints returns what the values of r's head say together, and what their names say: the
+// spares are joints that nobody needs.
+var spares = sync.Pool{New: func() any { return new(joint) }}
+
+// free empties j and keeps it for another request.
+func (j *joint) free() {
+	clear(j.spread)
+	*j = joint{values: j.values[:0], names: j.names[:0], undone: j.undone[:0], spread: j.spread[:0]}
+	spares.Put(j)
+}
+
+// head adds what the values of r's head say together, and what their names say: the
 // path's segments, the query, cookies and headers as they were sent. sent are the names
 // of the headers in their order, as far as it is known.
-func joints(r *http.Request, sent func() []string) *joint {
-	j := &joint{values: make([]byte, 0, 512), names: make([]byte, 0, 128), at: "url"}
+func (j *joint) head(r *http.Request, sent func() []string) {
+	j.at = "url"
 	i := 0
 	for segment := range strings.SplitSeq(r.URL.EscapedPath(), "/") {
-		j.value(numbered("path", i), segment)
+		j.value(detect.Spot{Kind: "path", N: i}, segment)
 		i++
 	}
-	j.pairs("query ", r.URL.RawQuery, "&")
+	j.pairs("query", r.URL.RawQuery, "&")
 	j.at = "header:cookie"
 	for _, cookies := range r.Header["Cookie"] {
-		j.pairs("cookie ", cookies, ";")
+		j.pairs("cookie", cookies, ";")
 	}
 	j.fields("header", r.Header, sent)
 	if pair := basicPair(r.Header); pair != "" {
 		j.at = "header:authorization"
-		j.value("basic", pair)
+		j.value(detect.Spot{Kind: "basic"}, pair)
 	}
-	return j
 }
 
-// trailerJoints is joints of what comes behind a body.
-func trailerJoints(h http.Header) *joint {
-	j := new(joint)
-	j.fields("trailer", h, func() []string { return nil })
-	return j
-}
-
-func numbered(name string, i int) string { return name + " " + strconv.Itoa(i) }
+// trailer is head for what comes behind a body.
+func (j *joint) trailer(h http.Header) { j.fields("trailer", h, func() []string { return nil }) }
 
 func (j *joint) places() (texts []place) {
 	if j.parts < 2 {
@@ -140,28 +150,32 @@ func (j *joint) places() (texts []place) {
 }
 
 // value adds a part as it stands in a URL or a header.
-func (j *joint) value(key, v string) {
+func (j *joint) value(at detect.Spot, v string) {
 	if len(v) > 3*longPart {
-		j.object(key, v)
+		j.object(v)
 		return
 	}
 	v = unescaped(v)
 	switch {
 	case len(v) > longPart:
-		j.object(key, v)
+		j.object(v)
 	case v != "":
-		j.values = append(j.values, v...)
 		j.parts++
-		j.piece(key, v)
+		if repeats(j.values, v) {
+			return
+		}
+		j.values = append(j.values, v...)
+		j.piece(at, v)
 		if plain := undone(v); plain != "" {
 			j.undone = append(j.undone, plain...)
-			j.piece(key+" undone", plain)
+			at.Undone = true
+			j.piece(at, plain)
 		}
 	}
 }
 
 // object adds what a value says that is an object of JSON, or lines of names and values.
-func (j *joint) object(key, v string) {
+func (j *joint) object(v string) {
 	if j.deep || len(v) > maxObject {
 		return
 	}
@@ -171,13 +185,16 @@ func (j *joint) object(key, v string) {
 	case v[0] == '{' || v[0] == '[':
 		j.json(strings.ReplaceAll(v, `\"`, `"`))
 	case strings.Contains(v, "\n"):
-		j.pairs(key+" ", v, "\n")
+		j.pairs("line", v, "\n")
 	}
 }
 
 // unescaped is v without percent encoding, however often it was done.
 func unescaped(v string) string {
 	for range 3 {
+		if strings.IndexByte(v, '%') < 0 {
+			break
+		}
 		plain, err := url.PathUnescape(v)
 		if err != nil || plain == v {
 			break
@@ -187,39 +204,64 @@ func unescaped(v string) string {
 	return v
 }
 
-// undone is what v is in hex or base64, "" where that is no text.
+// undone is what v, a part, is in hex, base64 or base32; "" where that is no text.
 func undone(v string) string {
-	if len(v) < 2 {
+	if len(v) < 2 || !mayBegin(v[0]) {
 		return ""
 	}
 	digits := strings.TrimRight(v, "=")
-	for _, decode := range [...]func(string) ([]byte, error){
-		hex.DecodeString, base64.RawStdEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
-		base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString,
-	} {
-		if plain, err := decode(digits); err == nil && isText(plain) {
-			return string(plain)
+	var room [longPart]byte
+	n, err := hex.Decode(room[:], []byte(digits))
+	for k := 0; err != nil || !isText(room[:n]); k++ {
+		switch k {
+		case 0:
+			n, err = base64.RawStdEncoding.Decode(room[:], []byte(digits))
+		case 1:
+			n, err = base64.RawURLEncoding.Decode(room[:], []byte(digits))
+		case 2:
+			n, err = base32Digits.Decode(room[:], []byte(digits))
+		default:
+			return ""
 		}
 	}
-	return ""
+	return string(room[:n])
+}
+
+var base32Digits = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// mayBegin reports whether c is a digit that printable text begins with, in hex, base64
+// or base32: its first byte is from 0x20 to 0x7e.
+func mayBegin(c byte) bool {
+	return c >= 'E' && c <= 'Z' || c >= 'a' && c <= 'f' || c >= '2' && c <= '7'
 }
 
 // isText reports whether b is printable ASCII.
 func isText(b []byte) bool {
-	return !bytes.ContainsFunc(b, func(c rune) bool { return c < ' ' || c > '~' })
+	for _, c := range b {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
 }
 
-func (j *joint) name(key, n string) {
+func (j *joint) name(at detect.Spot, n string) {
 	n = unescaped(n)
-	if n != "" && len(n) <= longPart {
+	if n != "" && len(n) <= longPart && !repeats(j.names, n) {
 		j.names = append(j.names, n...)
-		j.piece(key, n)
+		j.piece(at, n)
 	}
 }
 
-func (j *joint) piece(key, text string) {
+// repeats reports whether text has v already, which is too long to be one character of
+// a secret, or a few, that come twice.
+func repeats(text []byte, v string) bool {
+	return len(v) > smallPart && bytes.Contains(text, []byte(v))
+}
+
+func (j *joint) piece(at detect.Spot, text string) {
 	if len(j.spread) < maxSpread {
-		j.spread = append(j.spread, piece{j.at, key, text})
+		j.spread = append(j.spread, piece{j.at, at, text})
 	}
 }
 
@@ -232,8 +274,8 @@ func (j *joint) pairs(kind, text, between string) {
 		if !ok {
 			name, value = "", name
 		}
-		j.name(numbered(kind+"name", i), name)
-		j.value(kind+"of "+name, value)
+		j.name(detect.Spot{Kind: kind, N: i}, name)
+		j.value(detect.Spot{Kind: kind, Name: name, N: -1}, value)
 	}
 }
 
@@ -257,14 +299,14 @@ func (j *joint) fields(kind string, h http.Header, sent func() []string) {
 	for i, name := range append(chosen, usual...) {
 		if i < len(chosen) {
 			j.at = kind
-			j.name(numbered(kind+" name", i), strings.TrimPrefix(name, "X-"))
+			j.name(detect.Spot{Kind: kind, N: i}, strings.TrimPrefix(name, "X-"))
 		}
 		j.at = kind + ":" + shortName(name)
 		for _, v := range h[name] {
 			if i >= len(chosen) && len(v) > shortValue || name == "Content-Length" {
 				continue
 			}
-			j.value(j.at, v)
+			j.value(detect.Spot{Kind: kind, Name: name, N: -1}, v)
 		}
 	}
 }
@@ -304,8 +346,14 @@ func byNumber(a, b string) int {
 
 // digitsIn is how many digits s begins with.
 func digitsIn(s string) int {
-	return len(s) - len(strings.TrimLeft(s, "0123456789"))
+	n := 0
+	for n < len(s) && isDigit(s[n]) {
+		n++
+	}
+	return n
 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // isUsual reports whether a header of that name is in requests that nobody thinks about.
 func isUsual(name string) bool {

@@ -1,6 +1,7 @@
 package egress_test
 
 import (
+	"bytes"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
@@ -238,18 +239,7 @@ func FuzzJoints(f *testing.F) {
 // BenchmarkHead is what looking through the head of a usual request costs: a short one,
 // and one with cookies and headers of its own.
 func BenchmarkHead(b *testing.B) {
-	secrets := make([]leak.Secret, 20)
-	for i := range secrets {
-		x := uint64(i+1) * 0x9E3779B97F4A7C15
-		secrets[i] = leak.Secret{Name: fmt.Sprint("TOKEN_", i), Value: fmt.Appendf(nil, "tok_%x%x%x", x, x*x, x*x*x)}
-	}
-	set := leak.New(secrets)
-	g := newGate(b, "mode: enforce\negress:"+hosts, func(p *egress.Proxy) {
-		p.Guard.Scanner = func(o detect.Outlet) detect.Scanner {
-			return leak.Decode(o, nil, set.Touches, func() detect.Scanner { return set.Scanner(leak.Stream{}) })
-		}
-		p.Guard.Quiet = func(_ detect.Outlet, text []byte) bool { return set.Quiet(text) }
-	})
+	g := guardedBy(b)
 	for name, more := range map[string]http.Header{
 		"usual": nil,
 		"own":   {"Cookie": {"sid=8f3a9c; theme=dark; lang=en"}, "X-Request-Id": {"5f6e1a2b-77aa-4c1d-9e0f-1234567890ab"}, "X-Api-Version": {"2026-01-01"}, "X-Tenant": {"acme"}},
@@ -263,14 +253,61 @@ func BenchmarkHead(b *testing.B) {
 		for k, v := range more {
 			r.Header[k] = v
 		}
-		scan := egress.HeadScan(g.Proxy, r)
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if scan() {
-					b.Fatal("found something")
-				}
-			}
-		})
+		b.Run(name, func(b *testing.B) { again(b, egress.HeadScan(g.Proxy, r)) })
 	}
+}
+
+// BenchmarkBody is what looking through a body of 1 KB costs.
+func BenchmarkBody(b *testing.B) {
+	g := guardedBy(b)
+	for name, one := range map[string]string{
+		"json": `{"order":%d,"customer":"c-%[1]d","city":"Lyon","price":%[1]d.50,"note":"left at the door"},`,
+		"form": "order_%d=c-%[1]d&city=Lyon&price=%[1]d.50&note=left+at+the+door&",
+		"text": "Order %d was left at the door in Lyon by customer c-%[1]d, who paid %[1]d.50.\n",
+	} {
+		var body []byte
+		for i := 4711; len(body) < 1<<10; i++ {
+			body = fmt.Appendf(body, one, i)
+		}
+		r := httptest.NewRequest(http.MethodPost, "http://api.test/v1/orders", nil)
+		r.Header.Set("Content-Type", map[string]string{"json": "application/json", "form": "application/x-www-form-urlencoded", "text": "text/plain"}[name])
+		b.Run(name, func(b *testing.B) { again(b, egress.BodyScan(g.Proxy, r, bytes.TrimRight(body[:1<<10], "&"))) })
+	}
+}
+
+func again(b *testing.B, scan func() bool) {
+	b.Helper()
+	b.ReportAllocs()
+	for b.Loop() {
+		if scan() {
+			b.Fatal("found something")
+		}
+	}
+}
+
+// guardedBy is a gate that looks for twenty secrets in all ways there are.
+func guardedBy(b *testing.B) *gate {
+	b.Helper()
+	secrets := make([]leak.Secret, 20)
+	for i := range secrets {
+		x := uint64(i+1) * 0x9E3779B97F4A7C15
+		secrets[i] = leak.Secret{Name: fmt.Sprint("TOKEN_", i), Value: fmt.Appendf(nil, "tok_%x%x%x", x, x*x, x*x*x)}
+	}
+	set := leak.New(secrets)
+	var trail leak.Trail
+	var crumbs leak.Crumbs
+	return newGate(b, "mode: enforce\negress:"+hosts, func(p *egress.Proxy) {
+		p.Guard.Scanner = func(o detect.Outlet) detect.Scanner {
+			return leak.Decode(o, nil, set.Touches, func() detect.Scanner {
+				return leak.Both(set.Scanner(leak.Stream{}), set.Crumbs(&crumbs, o.Host, nil))
+			})
+		}
+		p.Guard.Quiet = func(o detect.Outlet, text []byte) bool {
+			crumbs.Pass(o.Host, len(text))
+			return set.Quiet(text)
+		}
+		p.Guard.Follow = func(host string, at detect.Spot, value string) []byte {
+			return trail.Follow(host, at, value, set.Touches)
+		}
+	})
 }

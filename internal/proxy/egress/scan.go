@@ -54,9 +54,10 @@ func (f *flow) scanLabels(t detect.Target) (v proxy.Verdict, found bool) {
 	if f.quiet || f.p.Guard.Follow == nil || len(labels) < 3 || labels[len(labels)-1] == "" || digitsIn(f.target.host) == len(labels[0]) {
 		return v, false
 	}
-	text := f.p.Guard.Follow(f.target.host, "labels", strings.Join(labels[:len(labels)-2], ""))
+	at := detect.Spot{Kind: "labels"}
+	text := f.p.Guard.Follow(f.target.host, at, strings.Join(labels[:len(labels)-2], ""))
 	if v, found = f.scan(t, f.target.host, place{name: "host", text: string(text)}); found && f.p.Guard.Trim != nil {
-		f.p.Guard.Trim(f.target.host, "labels")
+		f.p.Guard.Trim(f.target.host, at)
 	}
 	return v, found
 }
@@ -78,12 +79,12 @@ func (f *flow) leaked(t detect.Target, finding *detect.Finding, place string) pr
 // sent yet: a verdict that blocks leaks no byte. In monitor mode every place is
 // looked at, so that the records name them all.
 func (x *exchange) scanHead(r *http.Request) (proxy.Verdict, bool) {
-	return x.scanPlaces(x.secretsFor(r), headPlaces(r), func() *joint { return joints(r, x.client.sent) })
+	return x.scanPlaces(x.secretsFor(r), headPlaces(r), func(j *joint) { j.head(r, x.client.sent) })
 }
 
 // scanPlaces looks at places one by one, and where there is nothing in any, at what they
 // say together, and with the requests before. found is whether something may not leave.
-func (x *exchange) scanPlaces(host string, places []place, together func() *joint) (v proxy.Verdict, found bool) {
+func (x *exchange) scanPlaces(host string, places []place, together func(*joint)) (v proxy.Verdict, found bool) {
 	look := func(places []place) (v proxy.Verdict, any bool) {
 		for _, p := range places {
 			if verdict, found := x.f.scan(x.target, host, p); found {
@@ -99,7 +100,9 @@ func (x *exchange) scanPlaces(host string, places []place, together func() *join
 	if x.f.quiet {
 		return v, false
 	}
-	j := together()
+	j := spares.Get().(*joint)
+	defer j.free()
+	together(j)
 	before := x.follow(j.spread) // what is stopped is remembered, too: the rest of it may follow
 	if !any {
 		v, any = look(j.places())
@@ -119,7 +122,7 @@ func (x *exchange) follow(spread []piece) (places []place) {
 		return nil
 	}
 	for _, p := range spread {
-		if text := x.p.Guard.Follow(x.f.target.host, p.key, p.text); text != nil {
+		if text := x.p.Guard.Follow(x.f.target.host, p.spot, p.text); text != nil {
 			places = append(places, place{name: p.place, text: string(text)})
 		}
 	}
@@ -132,7 +135,7 @@ func (x *exchange) trim(spread []piece) {
 		return
 	}
 	for _, p := range spread {
-		x.p.Guard.Trim(x.f.target.host, p.key)
+		x.p.Guard.Trim(x.f.target.host, p.spot)
 	}
 }
 
