@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -45,19 +46,40 @@ func BenchmarkRequestScan(b *testing.B) {
 	}
 }
 
-// BenchmarkBodyScan is what a large body of JSON costs, all decoders on.
+// BenchmarkBodyScan is what a large body of JSON costs, all decoders on: one that is the
+// same over and over, and messages of a queue with JSON in their JSON.
 func BenchmarkBodyScan(b *testing.B) {
 	l := manySecrets()
 	l.get()
-	body := []byte(strings.Repeat(`{"order":4711,"note":"thank you, the parcel was not there"},`, 17500))
-	b.SetBytes(int64(len(body)))
-	for b.Loop() {
-		s := l.scanner(detect.Outlet{Host: "api.example", Place: "body", Type: "application/json"})
-		for p := body; len(p) > 0; p = p[min(32<<10, len(p)):] {
-			_, _ = s.Write(p[:min(32<<10, len(p))])
-		}
-		_ = s.Close()
+	for name, body := range map[string][]byte{
+		"same":   []byte(strings.Repeat(`{"order":4711,"note":"thank you, the parcel was not there"},`, 17500)),
+		"varied": letters(1 << 20),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				s := l.scanner(detect.Outlet{Host: "api.example", Place: "body", Type: "application/json"})
+				for p := body; len(p) > 0; p = p[min(32<<10, len(p)):] {
+					_, _ = s.Write(p[:min(32<<10, len(p))])
+				}
+				_ = s.Close()
+			}
+		})
 	}
+}
+
+// letters is about size bytes of messages of a queue.
+func letters(size int) (text []byte) {
+	words := strings.Fields("the order please send invoice to my new address at Lindenweg 7 before Friday thank you parcel 4711 Monday door")
+	dice := rand.New(rand.NewPCG(1, 2))
+	for len(text) < size {
+		text = fmt.Appendf(text, `{"messageId":"%08x-90ab-cdef-1234-567890abcdef","body":"{\"order\":%d,\"note\":\"`, dice.Uint32(), dice.IntN(1e6))
+		for n := len(text) + 1<<10; len(text) < n; {
+			text = append(append(text, words[dice.IntN(len(words))]...), ' ')
+		}
+		text = append(text, `\"}","eventSourceARN":"arn:aws:sqs:eu-central-1:123456789012:orders"},`...)
+	}
+	return text
 }
 
 // BenchmarkQuiet is what most requests cost.

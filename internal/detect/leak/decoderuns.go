@@ -68,7 +68,7 @@ func (r *runs) search(p []byte) (n int, f *detect.Finding) {
 	}
 	base := r.in - had
 	for at := 0; ; {
-		start, end := nextRun(text, at)
+		start, end := nextRun(text, at, minPacked)
 		if start < 0 {
 			r.tail, r.mid = r.tail[:0], false
 			break
@@ -120,28 +120,21 @@ func nextMark(text []byte, from, end int) int {
 	return end
 }
 
-// nextRun returns the next run in text from at on that is long enough, or that ends
-// with text; a start of -1 is none.
-func nextRun(text []byte, at int) (start, end int) {
-	const stride = minPacked / 2
-	for i := at; i < len(text); i += stride {
-		if digits64[text[i]] < 0 {
-			continue
+// nextRun returns the next run of digits in text from at on that is least long, or that
+// ends with text; a start of -1 is none. It looks at what would be the last digit of the
+// next run that may be, and from there back, as Boyer and Moore do.
+func nextRun(text []byte, at, least int) (start, end int) {
+	for i := at + least - 1; i < len(text); {
+		before := i
+		for before >= at && digits64[text[before]] >= 0 {
+			before--
 		}
-		if j := i + stride; j < len(text) && digits64[text[j]] < 0 && i > at && i-stride >= at && digits64[text[i-stride]] < 0 {
-			continue
+		if i-before >= least {
+			for end = i + 1; end < len(text) && digits64[text[end]] >= 0; end++ {
+			}
+			return before + 1, end
 		}
-		start, end = i, i
-		for start > at && digits64[text[start-1]] >= 0 {
-			start--
-		}
-		for end < len(text) && digits64[text[end]] >= 0 {
-			end++
-		}
-		if end == len(text) || end-start >= minPacked {
-			return start, end
-		}
-		i = max(i, end-stride)
+		i = before + least
 	}
 	start = len(text)
 	for start > at && digits64[text[start-1]] >= 0 {

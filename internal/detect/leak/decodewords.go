@@ -66,7 +66,7 @@ func (w *digitRuns) step(p []byte) *detect.Finding {
 	known, waits := w.known, w.waits
 	w.tail, w.waits, w.known = w.tail[:0], false, 0
 	for at := 0; ; first = true {
-		start, end := nextWord(text, at)
+		start, end := nextRun(text, at, minWord)
 		if start < 0 {
 			return nil
 		}
@@ -170,7 +170,7 @@ func (w *digitRuns) hides(run []byte, state runState, depth int) (found bool) {
 	each(run, state, func(u undone) bool {
 		found = !u.again && w.touches(u.plain)
 		for at := 0; !found && asciiText(u.plain); {
-			start, end := nextWord(u.plain, at)
+			start, end := nextRun(u.plain, at, minWord)
 			if start < 0 {
 				break
 			}
@@ -268,12 +268,16 @@ type undone struct {
 
 // each calls do with all that run may decode to until that returns false.
 func each(run []byte, state runState, do func(undone) bool) {
-	u := undoing{state: state, do: do, room: rooms.Get().(*[2][maxWord]byte)}
-	defer rooms.Put(u.room)
+	u := undoings.Get().(*undoing)
+	defer undoings.Put(u)
+	u.open, u.begun = state.open, [7]uint8{}
 	end := min(len(run), maxMarked)
 	for marks, c := 0, 0; len(run)-c >= liveWord && marks <= maxMarks; marks++ {
 		next := nextMark(run, c, len(run))
-		if !u.tail(run, c) || next-1-c >= liveWord && digits64[run[next-1]] >= 62 && !u.both(wordKind(run[c:next-1]), run[c:next-1], c, false, false) {
+		if !u.tail(run, c, do) {
+			return
+		}
+		if part := run[c:max(c, next-1)]; len(part) >= liveWord && digits64[run[next-1]] >= 62 && !u.both(wordKind(part), part, c, false, false, do) {
 			return
 		}
 		if c = next; c >= end || !state.first {
@@ -284,16 +288,19 @@ func each(run []byte, state runState, do func(undone) bool) {
 
 // undoing is each at work on one run.
 type undoing struct {
-	state runState
-	do    func(undone) bool
-	room  *[2][maxWord]byte
+	open bool // the run may go on
 	// begun has a bit for each place in a unit from which the run was undone to its end,
 	// by the width of digits.
 	begun [7]uint8
+
+	plain, turned [maxWord]byte
 }
 
+// undoings are those at rest.
+var undoings = sync.Pool{New: func() any { return new(undoing) }}
+
 // tail undoes run[from:], which goes to the end.
-func (u *undoing) tail(run []byte, from int) bool {
+func (u *undoing) tail(run []byte, from int, do func(undone) bool) bool {
 	kind := wordKind(run[from:])
 	if kind == nil {
 		return true
@@ -302,38 +309,34 @@ func (u *undoing) tail(run []byte, from int) bool {
 	bit := uint8(1) << (from % kind.unit())
 	seen, turnedSeen := *begun&bit != 0, *begun != 0
 	*begun |= bit
-	return u.both(kind, run[from:], from, seen, turnedSeen)
+	return u.both(kind, run[from:], from, seen, turnedSeen, do)
 }
 
 // both undoes run, which begins at from, as it is and turned round. seen is whether it is
 // the end of what was undone already, or, turned round, the beginning.
-func (u *undoing) both(kind *packedMark, run []byte, from int, seen, turnedSeen bool) bool {
+func (u *undoing) both(kind *packedMark, run []byte, from int, seen, turnedSeen bool, do func(undone) bool) bool {
 	if kind == nil {
 		return true
 	}
-	plain, turned := u.room[0][:0], u.room[1][:]
-	if !u.do(undone{kind, from, kind.undo(plain, run), seen}) {
+	if !do(undone{kind, from, kind.undo(u.plain[:0], run), seen}) {
 		return false
 	}
 	if len(run) > maxReversed {
 		return true
 	}
 	for i, c := range run {
-		turned[len(run)-1-i] = c
+		u.turned[len(run)-1-i] = c
 	}
 	for off := range kind.unit() { // what is still to come stands before it
-		if !u.do(undone{kind, -1, kind.undo(plain, turned[min(off, len(run)):len(run)]), turnedSeen}) {
+		if !do(undone{kind, -1, kind.undo(u.plain[:0], u.turned[min(off, len(run)):len(run)]), turnedSeen}) {
 			return false
 		}
-		if !u.state.open {
+		if !u.open {
 			break
 		}
 	}
 	return true
 }
-
-// rooms have room for what a run is undone to, and for what is turned round.
-var rooms = sync.Pool{New: func() any { return new([2][maxWord]byte) }}
 
 // undo appends what run is in this encoding to plain.
 func (m *packedMark) undo(plain, run []byte) []byte {
@@ -350,35 +353,6 @@ func (m *packedMark) undo(plain, run []byte) []byte {
 
 // unit is how many digits are whole bytes.
 func (m *packedMark) unit() int { return [...]int{4: 2, 5: 8, 6: 4}[m.width] }
-
-// nextWord returns the next run in text from at on that is at least minWord long, or
-// that ends with text; a start of -1 is none.
-func nextWord(text []byte, at int) (start, end int) {
-	for i := at + minWord - 1; i < len(text); i += minWord {
-		if digits64[text[i]] < 0 {
-			continue
-		}
-		start, end = i, i+1
-		for start > at && digits64[text[start-1]] >= 0 {
-			start--
-		}
-		for end < len(text) && digits64[text[end]] >= 0 {
-			end++
-		}
-		if end == len(text) || end-start >= minWord {
-			return start, end
-		}
-		i = end - 1
-	}
-	start = len(text)
-	for start > at && digits64[text[start-1]] >= 0 {
-		start--
-	}
-	if start == len(text) {
-		return -1, 0
-	}
-	return start, len(text)
-}
 
 // The classes of digits, by which it is told which encoding a run may be in.
 const (
@@ -449,7 +423,7 @@ func asciiText(b []byte) bool {
 // hasWord reports whether b has a run that is worth undoing.
 func hasWord(b []byte) bool {
 	for at := 0; ; {
-		start, end := nextWord(b, at)
+		start, end := nextRun(b, at, minWord)
 		if start < 0 {
 			return false
 		}

@@ -40,7 +40,7 @@ var noPieces = sync.OnceValue(func() *crumbIndex { return newCrumbIndex(nil, nil
 // undo once more.
 func (s *Set) hides(text []byte) (found bool) {
 	for at := 0; !found; {
-		start, end := nextWord(text, at)
+		start, end := nextRun(text, at, minWord)
 		if start < 0 {
 			break
 		}
