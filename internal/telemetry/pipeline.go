@@ -51,8 +51,9 @@ type Pipeline struct {
 
 	mu     sync.Mutex
 	queues [classes]queue
-	bytes  int // waiting and in flight
-	flying int // items in flight
+	bytes  int               // waiting and in flight
+	flying int               // items in flight
+	held   map[uint64][]Item // of those, what a Confirmer is still to be asked about, by receipt
 	seq    uint64
 	made   uint64
 	sent   uint64
@@ -212,6 +213,7 @@ func (p *Pipeline) Flush(ctx context.Context) error {
 		return fmt.Errorf("waiting for another flush: %w", ctx.Err())
 	}
 	defer func() { <-p.turn }()
+	defer p.confirm(ctx) // last: what waits is worth more of the time
 
 	p.mu.Lock()
 	last := p.made

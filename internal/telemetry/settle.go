@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"gatehouse/internal/record"
 )
@@ -12,7 +13,9 @@ import (
 func (p *Pipeline) settle(batch []Item, n int) {
 	n = max(0, min(n, len(batch)))
 	for i := range batch[:n] {
-		p.done(&batch[i])
+		if !p.hold(&batch[i]) {
+			p.done(&batch[i])
+		}
 	}
 	p.mu.Lock()
 	p.flying -= len(batch) - n
@@ -26,6 +29,62 @@ func (p *Pipeline) settle(batch []Item, n int) {
 	if closed { // nobody comes for them any more
 		p.giveUp(batch[n:])
 	}
+}
+
+// hold keeps it in flight until its receipt is settled, if it has one that
+// somebody will still ask about.
+func (p *Pipeline) hold(it *Item) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if it.Receipt == 0 || it.Rejected != "" || p.closed {
+		return false
+	}
+	if p.held == nil {
+		p.held = make(map[uint64][]Item)
+	}
+	p.held[it.Receipt] = append(p.held[it.Receipt], *it)
+	return true
+}
+
+// confirm asks the sink about what it holds a receipt for. Its panic fails open,
+// as that of Send.
+func (p *Pipeline) confirm(ctx context.Context) {
+	c, ok := p.Sink.(Confirmer)
+	if !ok {
+		return
+	}
+	defer func() { _ = recover() }() // what is held stays
+	c.Confirm(ctx, func(receipt uint64, arrived bool) {
+		items := p.release(receipt)
+		n := 0
+		if arrived {
+			n = len(items)
+		}
+		p.settle(items, n)
+	})
+}
+
+// release returns the items of a receipt, without it; they are still in flight.
+func (p *Pipeline) release(receipt uint64) []Item {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	items := p.held[receipt]
+	delete(p.held, receipt)
+	for i := range items {
+		items[i].Receipt = 0
+	}
+	return items
+}
+
+// releaseAll is release for every receipt.
+func (p *Pipeline) releaseAll() (items []Item) {
+	p.mu.Lock()
+	receipts := slices.Sorted(maps.Keys(p.held))
+	p.mu.Unlock()
+	for _, r := range receipts {
+		items = append(items, p.release(r)...)
+	}
+	return items
 }
 
 // done takes it out of flight. A finding that the sink rejected has one more
@@ -82,6 +141,7 @@ func (p *Pipeline) Shutdown(ctx context.Context) {
 	p.forget(left)
 	p.mu.Unlock()
 	p.giveUp(left)
+	p.settle(p.releaseAll(), 0)
 }
 
 // giveUp resorts to Last for each of items, and counts those as lost that it did

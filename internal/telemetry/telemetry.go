@@ -23,6 +23,9 @@ type Item struct {
 	// Rejected is set by a Sink that took the item and knows that it will never be
 	// delivered: why, for people.
 	Rejected string
+	// Receipt is set by a Sink that handed the item over and is told only later
+	// whether it arrived: what a Confirmer calls it by. 0: no such thing.
+	Receipt uint64
 
 	order uint64 // place in the pipeline
 }
@@ -40,4 +43,12 @@ type Sink interface {
 	// next flush. err says why n is less than len(batch). Send is never called
 	// twice at once, returns soon after ctx is done, and keeps nothing of batch.
 	Send(ctx context.Context, batch []Item) (n int, err error)
+}
+
+// Confirmer is a Sink that puts a Receipt on items. The Pipeline keeps those, and
+// does not send them again, until it knows what became of them.
+type Confirmer interface {
+	// Confirm asks what became of receipts, and ends soon after ctx. It calls
+	// settle for each that it knows the end of: arrived, or to be sent again.
+	Confirm(ctx context.Context, settle func(receipt uint64, arrived bool))
 }
