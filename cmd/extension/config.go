@@ -30,13 +30,15 @@ type config struct {
 	OnErrorClosed bool
 	InspectTLS    *bool // nil: as the policy says
 
-	HECURL       *url.URL // nil: findings and health go to stdout
-	HECToken     string
-	HECTokenFile string
-	HECIndex     string
-	HECCA        string // PEM file
-	HECInsecure  bool
-	HECProxy     *url.URL
+	HECURLs         []string // none: findings and health go to stdout
+	HECToken        string
+	HECTokenFile    string
+	HECIndex        string
+	HECCA           string // PEM file
+	HECCert, HECKey string // PEM files of the client's certificate
+	HECServerName   string
+	HECInsecure     bool
+	HECProxy        *url.URL
 
 	FlushAtShutdown bool
 	Telemetry       []string // types; empty: off
@@ -84,12 +86,15 @@ var settings = []setting{
 		"open": func(*config) {}, "closed": func(c *config) { c.OnErrorClosed = true },
 	})},
 	{"GATEHOUSE_INSPECT_TLS", flag(func(c *config, v bool) { c.InspectTLS = &v })},
-	{"GATEHOUSE_HEC_URL", web(func(c *config) **url.URL { return &c.HECURL })},
+	{"GATEHOUSE_HEC_URL", hecURLs},
 	{"GATEHOUSE_HEC_TOKEN", text(func(c *config) *string { return &c.HECToken })},
 	{"GATEHOUSE_HEC_TOKEN_FILE", text(func(c *config) *string { return &c.HECTokenFile })},
 	{"GATEHOUSE_HEC_TOKEN_ARN", unsupported},
 	{"GATEHOUSE_HEC_INDEX", text(func(c *config) *string { return &c.HECIndex })},
 	{"GATEHOUSE_HEC_CA", text(func(c *config) *string { return &c.HECCA })},
+	{"GATEHOUSE_HEC_CERT", text(func(c *config) *string { return &c.HECCert })},
+	{"GATEHOUSE_HEC_KEY", text(func(c *config) *string { return &c.HECKey })},
+	{"GATEHOUSE_HEC_SERVER_NAME", text(func(c *config) *string { return &c.HECServerName })},
 	{"GATEHOUSE_HEC_INSECURE", flag(func(c *config, v bool) { c.HECInsecure = v })},
 	{"GATEHOUSE_HEC_PROXY", web(func(c *config) **url.URL { return &c.HECProxy })},
 	{"GATEHOUSE_HEC_ACK", oneOf(map[string]func(*config){"off": func(*config) {}})},
@@ -148,12 +153,21 @@ func readConfig(environ []string) (config, error) {
 
 // check finds what does not fit together.
 func (c *config) check() (errs []error) {
-	if c.HECURL != nil && c.HECToken == "" && c.HECTokenFile == "" {
+	if len(c.HECURLs) > 0 && c.HECToken == "" && c.HECTokenFile == "" {
 		errs = append(errs, errors.New("GATEHOUSE_HEC_URL: needs GATEHOUSE_HEC_TOKEN or GATEHOUSE_HEC_TOKEN_FILE beside it"))
 	}
-	if u := c.HECURL; u != nil && u.Scheme == "http" && !c.HECInsecure && !loopback(u.Hostname()) {
-		errs = append(errs, errors.New("GATEHOUSE_HEC_URL: plain http only to this machine, or with GATEHOUSE_HEC_INSECURE=true: the token would go in the clear"))
-		c.HECURL = nil
+	if (c.HECCert == "") != (c.HECKey == "") {
+		errs = append(errs, errors.New("GATEHOUSE_HEC_CERT and GATEHOUSE_HEC_KEY: one is of no use without the other"))
+	}
+	secret := func(raw string) bool {
+		u, err := url.Parse(raw) // read before
+		return err == nil && (u.Scheme == "https" || c.HECInsecure || loopback(u.Hostname()))
+	}
+	if all := len(c.HECURLs); all > 0 {
+		c.HECURLs = slices.DeleteFunc(c.HECURLs, func(raw string) bool { return !secret(raw) })
+		if len(c.HECURLs) < all {
+			errs = append(errs, errors.New("GATEHOUSE_HEC_URL: plain http only to this machine, or with GATEHOUSE_HEC_INSECURE=true: the token would go in the clear"))
+		}
 	}
 	return errs
 }
@@ -299,6 +313,24 @@ func web(field func(*config) **url.URL) func(*config, string) error {
 		*field(c) = u
 		return nil
 	}
+}
+
+// hecURLs takes one URL or several with commas: the one that is used, and those to
+// turn to where it fails.
+func hecURLs(c *config, v string) error {
+	var urls []string
+	for raw := range strings.SplitSeq(v, ",") {
+		var u *url.URL
+		if err := web(func(*config) **url.URL { return &u })(c, strings.TrimSpace(raw)); err != nil {
+			return err
+		}
+		if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return errors.New("must not carry credentials, a query or a fragment")
+		}
+		urls = append(urls, u.String())
+	}
+	c.HECURLs = urls
+	return nil
 }
 
 func address(field func(*config) *string) func(*config, string) error {

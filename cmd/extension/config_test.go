@@ -63,9 +63,41 @@ func TestPlainHTTPOnlyToThisMachine(t *testing.T) {
 	}
 	for _, tt := range tests {
 		c, err := readConfig(tt.env)
-		if (c.HECURL != nil) != tt.kept || (err == nil) != tt.kept {
-			t.Errorf("%q: URL %v, error %v", tt.env, c.HECURL, err)
+		if (len(c.HECURLs) > 0) != tt.kept || (err == nil) != tt.kept {
+			t.Errorf("%q: URLs %q, error %v", tt.env, c.HECURLs, err)
 		}
+	}
+}
+
+func TestSeveralHECs(t *testing.T) {
+	tests := []struct {
+		value string
+		want  string // joined by spaces
+		ok    bool
+	}{
+		{"https://a.example:8088", "https://a.example:8088", true},
+		{"https://a.example:8088, https://b.example/hec", "https://a.example:8088 https://b.example/hec", true},
+		{"https://a.example,http://b.example", "https://a.example", false},
+		{"https://a.example,", "", false},
+		{"https://user:secret@a.example", "", false},
+		{"https://a.example?token=secret", "", false},
+	}
+	for _, tt := range tests {
+		c, err := readConfig([]string{"GATEHOUSE_HEC_URL=" + tt.value, "GATEHOUSE_HEC_TOKEN=t"})
+		if strings.Join(c.HECURLs, " ") != tt.want || (err == nil) != tt.ok || err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: URLs %q, error %v", tt.value, c.HECURLs, err)
+		}
+	}
+}
+
+func TestACertificateNeedsItsKey(t *testing.T) {
+	_, err := readConfig([]string{"GATEHOUSE_HEC_CERT=/var/task/client.pem"})
+	if err == nil || !strings.Contains(err.Error(), "GATEHOUSE_HEC_KEY") {
+		t.Errorf("error %v", err)
+	}
+	c, err := readConfig([]string{"GATEHOUSE_HEC_CERT=/c.pem", "GATEHOUSE_HEC_KEY=/k.pem", "GATEHOUSE_HEC_SERVER_NAME=splunk.example"})
+	if err != nil || c.HECCert != "/c.pem" || c.HECKey != "/k.pem" || c.HECServerName != "splunk.example" {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
 

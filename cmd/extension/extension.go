@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -102,15 +103,33 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 
 // sink is where records go: Splunk, or the function's log.
 func (x *extension) sink() telemetry.Sink {
-	if x.cfg.HECURL == nil {
+	if len(x.cfg.HECURLs) == 0 {
 		return telemetry.Stdout{W: os.Stdout}
 	}
 	x.hec = &hec.Client{
-		URL: x.cfg.HECURL.String(), Token: func(context.Context) (string, error) { return x.cfg.token() }, Index: x.cfg.HECIndex, Agent: "gatehouse/" + version,
-		CA: x.hecRoots(), Insecure: x.cfg.HECInsecure, Proxy: x.cfg.HECProxy,
+		URLs: x.cfg.HECURLs, Token: func(context.Context) (string, error) { return x.cfg.token() }, Index: x.cfg.HECIndex, Agent: "gatehouse/" + version,
+		CA: x.hecRoots, ServerName: x.cfg.HECServerName, Insecure: x.cfg.HECInsecure, Proxy: x.cfg.HECProxy,
 		Say: func(line string) { x.log.Warn("hec", zap.String("error", line)) },
 	}
+	if x.cfg.HECCert != "" && x.cfg.HECKey != "" {
+		x.hec.Certificate = x.hecCertificate
+	}
+	if x.cfg.HECInsecure {
+		x.degradeBy("hec", errInsecure)
+	}
 	return x.hec
+}
+
+// errInsecure is the reason in the health record where Splunk is not verified.
+var errInsecure = errors.New("GATEHOUSE_HEC_INSECURE is set: whoever is on the way to Splunk can read the token and the records, and change them; it is for trying out")
+
+// hecCertificate reads the client's certificate for Splunk, which may be rotated.
+func (x *extension) hecCertificate() (*tls.Certificate, error) {
+	cert, err := tls.LoadX509KeyPair(x.cfg.HECCert, x.cfg.HECKey)
+	if err != nil {
+		return nil, fmt.Errorf("GATEHOUSE_HEC_CERT, GATEHOUSE_HEC_KEY: %w", err)
+	}
+	return &cert, nil
 }
 
 func (x *extension) closeIdleSink() {

@@ -11,8 +11,16 @@ import (
 const (
 	firstRest  = 500 * time.Millisecond
 	maxRest    = 10 * time.Second
-	configRest = time.Minute
+	configRest = time.Minute // and the longest that a Retry-After is kept to
 )
+
+// busy is an error of a HEC that said how long to leave it alone.
+type busy struct {
+	error
+	after time.Duration
+}
+
+func (b *busy) Unwrap() error { return b.error }
 
 // circuit remembers how the last Sends went. It waits for nothing: a Send within
 // the pause fails at once with the last error.
@@ -54,7 +62,11 @@ func (c *circuit) outcome(err error, now time.Time) (say string) {
 		c.broken, c.until = true, now.Add(configRest)
 		return say
 	}
-	c.until = now.Add(min(firstRest<<min(c.failed, 8), maxRest))
+	rest := min(firstRest<<min(c.failed, 8), maxRest)
+	if b := (*busy)(nil); errors.As(err, &b) {
+		rest = max(rest, min(b.after, configRest))
+	}
+	c.until = now.Add(rest)
 	c.failed++
 	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -33,17 +34,25 @@ const (
 // is parsed or allocated before the first Send. Send is called by one goroutine
 // at a time; CloseIdle may be called at any time.
 type Client struct {
-	// URL is the HEC's: https://splunk.example:8088, with or without the path of
+	// URLs are the HEC's: https://splunk.example:8088, with or without the path of
 	// the collector. Plain http is allowed to loopback, elsewhere with Insecure.
-	URL string
-	// Token returns the HEC token. It is asked once for each Send.
+	// Where there are several, one is used until it fails, then the next.
+	URLs []string
+	// Token fetches the HEC token. It is asked before the first request, and again
+	// when HEC did not take what it said.
 	Token func(ctx context.Context) (string, error)
 	// Index is the index to write to; "": the token's default.
 	Index string
 	// Agent is the User-Agent; "": gatehouse.
 	Agent string
-	// CA holds the certificates to trust; nil: the system's.
-	CA *x509.CertPool
+	// CA returns the certificates to trust; nil: the system's. It is asked before
+	// the first request.
+	CA func() *x509.CertPool
+	// Certificate returns what a server that asks for a client's certificate gets;
+	// nil: nothing. It is asked with each handshake.
+	Certificate func() (*tls.Certificate, error)
+	// ServerName is what the server's certificate must name; "": the URL's host.
+	ServerName string
 	// Insecure does not check the server's certificate, and allows plain http.
 	Insecure bool
 	// Proxy is dialled through; nil: no proxy, whatever the environment says.
@@ -59,14 +68,27 @@ type Client struct {
 
 	mu      sync.Mutex // guards rt
 	rt      *http.Transport
-	url     *url.URL
+	targets []*target
+	current int       // of targets
+	using   int       // the one that last took something
+	why     error     // it is not another
+	said    time.Time // when a change of it was said
 	channel string
+	token   string // "": to be fetched
 	zip     *gzip.Writer
 	size    int  // bound of a body, learned from the server
 	noIndex bool // the index was refused, the token's default serves
 	circuit circuit
 	renew   atomic.Bool // asked for by Renew
 }
+
+// target is one of the URLs.
+type target struct {
+	events  *url.URL
+	missing time.Time // since when the answer is 404; zero: it is not
+}
+
+func (t *target) String() string { return t.events.Host }
 
 // Renew has the next request go out on a new channel and a new connection, as from
 // another client: of a sandbox that is restored from a snapshot there may be many.
@@ -99,14 +121,21 @@ func (c *Client) say(s string) {
 
 // prepare does what is needed once, before the first request.
 func (c *Client) prepare() error {
-	if c.url != nil {
+	if c.targets != nil {
 		return nil
 	}
-	u, err := endpoint(c.URL, c.Insecure)
-	if err != nil {
-		return fmt.Errorf("hec: %w: %w", ErrConfig, err)
+	var targets []*target
+	for _, raw := range c.URLs {
+		u, err := endpoint(raw, c.Insecure)
+		if err != nil {
+			return fmt.Errorf("hec: %w: %w", ErrConfig, err)
+		}
+		targets = append(targets, &target{events: u})
 	}
-	c.url, c.channel, c.size = u, newChannel(), c.Batch
+	if targets == nil {
+		return fmt.Errorf("hec: %w: there is no HEC URL", ErrConfig)
+	}
+	c.targets, c.channel, c.size = targets, newChannel(), c.Batch
 	if c.size <= 0 {
 		c.size = defaultBatch
 	}
@@ -125,7 +154,7 @@ func (c *Client) send(ctx context.Context, batch []telemetry.Item) (int, error) 
 		c.channel = newChannel()
 		c.CloseIdle()
 	}
-	d := delivery{Client: c, event: maxEvent}
+	d := delivery{Client: c, event: maxEvent, refused: make([]bool, len(c.targets))}
 	if err := d.authorize(ctx); err != nil {
 		return 0, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"gatehouse/internal/telemetry"
 )
@@ -16,14 +17,19 @@ const cloudCap = 5_242_880
 // delivery is one Send on its way.
 type delivery struct {
 	*Client
-	token   string
 	items   int // items of the next request; 0: as many as fit
 	event   int // bytes of an event
 	rejects int
+	fetched bool   // the token is as fresh as it can be
+	refused []bool // targets that want a change of the configuration first
+	slow    bool   // HEC took the last request and is nearly full
 }
 
-// authorize fetches the token.
+// authorize fetches the token where there is none.
 func (d *delivery) authorize(ctx context.Context) error {
+	if d.token != "" {
+		return nil
+	}
 	if d.Token == nil {
 		return fmt.Errorf("hec: %w: there is no token", ErrConfig)
 	}
@@ -34,18 +40,39 @@ func (d *delivery) authorize(ctx context.Context) error {
 	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return fmt.Errorf("hec: %w: the token is empty or holds a character that no token has", ErrConfig)
 	}
-	d.token = token
+	d.token, d.fetched = token, true
 	return nil
 }
+
+// reauthorize fetches the token anew, once in a Send, after HEC did not take it. It
+// reports whether there is another one.
+func (d *delivery) reauthorize(ctx context.Context) bool {
+	old := d.token
+	if d.fetched {
+		return false
+	}
+	d.token, d.fetched = "", true
+	if d.authorize(ctx) != nil { // what HEC said counts
+		d.token = old
+	}
+	return d.token != old
+}
+
+// slowDown is how long a HEC that is nearly full is left alone between requests.
+const slowDown = 100 * time.Millisecond
 
 // next sends one request from the front of batch and returns how many items are
 // done with.
 func (d *delivery) next(ctx context.Context, batch []telemetry.Item) (int, error) {
+	if d.slow {
+		pause(ctx, slowDown) // without the time for it, at once
+	}
 	body, n := d.body(batch)
 	reply, err := d.post(ctx, body)
 	if err != nil {
 		return 0, err
 	}
+	d.slow = reply.Full()
 	switch reply.Class {
 	case Accepted:
 		d.items, d.event = 0, maxEvent
@@ -54,12 +81,8 @@ func (d *delivery) next(ctx context.Context, batch []telemetry.Item) (int, error
 		return d.shrink(batch, n, len(body), reply)
 	case Partial:
 		return d.partial(batch, n, len(body), reply)
-	case Index:
-		return 0, d.index(reply)
-	case Config:
-		return 0, fmt.Errorf("hec: %w: %s", ErrConfig, d.clean(reply))
 	}
-	return 0, fmt.Errorf("hec: %s", d.clean(reply))
+	return d.index(n, reply)
 }
 
 // body builds a request of as many items as fit, at least one.
@@ -126,15 +149,16 @@ func (d *delivery) reject(batch []telemetry.Item, i int, reply Reply) (int, erro
 }
 
 // index goes on without the index that HEC refused: the token's default is
-// better than a loss. What HEC took before it noticed is sent again, with the
-// same ids.
-func (d *delivery) index(reply Reply) error {
+// better than a loss. Here HEC names the object after the one that it refused, and
+// what stands before that is in.
+func (d *delivery) index(n int, reply Reply) (int, error) {
+	done := max(0, min(reply.Invalid, n)-1)
 	if d.Index == "" || d.noIndex {
-		return fmt.Errorf("hec: %w: %s", ErrConfig, d.clean(reply))
+		return done, fmt.Errorf("hec: %w: %s", ErrConfig, d.clean(reply))
 	}
 	d.noIndex = true
 	d.say(fmt.Sprintf("hec: the token may not write to index %q; records go to the token's default index", d.Index))
-	return nil
+	return done, nil
 }
 
 // clean shows reply without the token, should a server reflect it.

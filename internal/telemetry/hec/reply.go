@@ -1,6 +1,7 @@
 package hec
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -52,17 +53,29 @@ type Reply struct {
 
 // String shows r in messages.
 func (r Reply) String() string {
-	if r.Code < 0 {
-		return fmt.Sprintf("%s: HTTP %d", r.Class, r.Status)
+	switch {
+	case r.Code >= 0:
+		return fmt.Sprintf("%s: HTTP %d, code %d %q", r.Class, r.Status, r.Code, r.Text)
+	case r.Text != "":
+		return fmt.Sprintf("%s: HTTP %d, %s", r.Class, r.Status, r.Text)
 	}
-	return fmt.Sprintf("%s: HTTP %d, code %d %q", r.Class, r.Status, r.Code, r.Text)
+	return fmt.Sprintf("%s: HTTP %d", r.Class, r.Status)
+}
+
+// Full reports whether HEC took the request and is near its limits.
+func (r Reply) Full() bool { return r.Class == Accepted && (r.Code == 24 || r.Code == 25) }
+
+// token reports whether r is about the token.
+func (r Reply) token() bool {
+	return r.Class == Config && (r.Status == http.StatusUnauthorized || r.Status == http.StatusForbidden)
 }
 
 // maxText bounds Reply.Text, in bytes.
 const maxText = 120
 
 // ParseReply reads an answer. A body that is not HEC's, as of a proxy before it,
-// is judged by its status alone.
+// is judged by its status alone. A page is no success, whatever its status: it
+// comes from a load balancer that asks for patience or a log-in.
 func ParseReply(status int, body []byte) Reply {
 	r := Reply{Status: status, Code: -1, Invalid: -1, AckID: -1}
 	var b struct {
@@ -86,6 +99,9 @@ func ParseReply(status int, body []byte) Reply {
 		}
 	}
 	r.Class = classify(status, r.Code)
+	if r.Class == Accepted && r.Code < 0 && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n\ufeff"), []byte("<")) {
+		r.Class, r.Text = Busy, "a page, not HEC's answer"
+	}
 	return r
 }
 

@@ -52,21 +52,49 @@ func (c *Client) transport() *http.Transport {
 		dial = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
 	}
 	return &http.Transport{
-		Proxy:       http.ProxyURL(c.Proxy),
-		DialContext: dial,
-		TLSClientConfig: &tls.Config{
-			MinVersion:         tls.VersionTLS12,
-			RootCAs:            c.CA,
-			InsecureSkipVerify: c.Insecure,
-			ClientSessionCache: tls.NewLRUClientSessionCache(4),
-		},
+		Proxy:                  http.ProxyURL(c.Proxy),
+		DialContext:            dial,
+		TLSClientConfig:        c.tls(),
 		TLSHandshakeTimeout:    5 * time.Second,
 		DisableCompression:     true,
-		MaxIdleConns:           1,
+		MaxIdleConns:           len(c.targets),
 		MaxIdleConnsPerHost:    1,
 		MaxResponseHeaderBytes: 64 << 10,
 		Protocols:              protocols,
 	}
+}
+
+func (c *Client) tls() *tls.Config {
+	config := &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		ServerName:         c.ServerName,
+		InsecureSkipVerify: c.Insecure,
+		ClientSessionCache: tls.NewLRUClientSessionCache(4),
+	}
+	if c.CA != nil {
+		config.RootCAs = c.CA()
+	}
+	if c.Certificate != nil {
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			cert, err := c.Certificate()
+			if err != nil {
+				return nil, fmt.Errorf("%w: the client's certificate: %w", ErrConfig, err)
+			}
+			return cert, nil
+		}
+	}
+	return config
+}
+
+// misconfigured reports whether err, of a connection, comes again until somebody
+// changes a setting: a certificate that is not good, or a server that speaks no TLS or
+// wants a certificate.
+func misconfigured(err error) bool {
+	var verification *tls.CertificateVerificationError
+	var header tls.RecordHeaderError
+	var op *net.OpError
+	return errors.Is(err, ErrConfig) || errors.As(err, &verification) || errors.As(err, &header) ||
+		errors.As(err, &op) && op.Op == "remote error" // an alert
 }
 
 // newChannel returns a random GUID.
