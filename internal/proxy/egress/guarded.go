@@ -130,7 +130,7 @@ func (g *guarded) preload(header http.Header) (whole []byte) {
 		return nil
 	}
 	whole = g.buf[:g.cleared]
-	if v, found := g.x.scanPlaces(g.host, nil, func(j *joint) { j.body(header.Get("Content-Type"), whole) }); found {
+	if v, found := g.x.scanPlaces(g.host, nowhere, func(j *joint) { j.body(header.Get("Content-Type"), whole) }); found {
 		g.err = nil
 		g.stop(v)
 		return nil
@@ -246,7 +246,7 @@ func (g *guarded) finish() {
 }
 
 func (g *guarded) scanTrailer(h http.Header) {
-	if v, found := g.x.scanPlaces(g.host, fieldPlaces("trailer", h), func(j *joint) { j.trailer(h) }); found {
+	if v, found := g.x.scanPlaces(g.host, func() []place { return fieldPlaces("trailer", h) }, func(j *joint) { j.trailer(h) }); found {
 		g.stop(v)
 	}
 }

@@ -86,6 +86,7 @@ const (
 type joint struct {
 	values, names []byte
 	undone        []byte // of values in hex or base64, what they are
+	all           []byte // each part by itself, as it is sent; then what they say together
 	parts         int
 	deep          bool    // in what a value says
 	at            string  // where what is added stands
@@ -108,7 +109,7 @@ var spares = sync.Pool{New: func() any { return new(joint) }}
 // free empties j and keeps it for another request.
 func (j *joint) free() {
 	clear(j.spread)
-	*j = joint{values: j.values[:0], names: j.names[:0], undone: j.undone[:0], spread: j.spread[:0]}
+	*j = joint{values: j.values[:0], names: j.names[:0], undone: j.undone[:0], all: j.all[:0], spread: j.spread[:0]}
 	spares.Put(j)
 }
 
@@ -116,6 +117,8 @@ func (j *joint) free() {
 // path's segments, the query, cookies and headers as they were sent. sent are the names
 // of the headers in their order, as far as it is known.
 func (j *joint) head(r *http.Request, sent func() []string) {
+	j.add(r.Method, r.URL.RequestURI(), r.Host)
+	j.addFields(r.Header, r.Trailer)
 	j.at = "url"
 	i := 0
 	for segment := range strings.SplitSeq(r.URL.EscapedPath(), "/") {
@@ -130,12 +133,41 @@ func (j *joint) head(r *http.Request, sent func() []string) {
 	j.fields("header", r.Header, sent)
 	if pair := basicPair(r.Header); pair != "" {
 		j.at = "header:authorization"
+		j.add(pair)
 		j.value(detect.Spot{Kind: "basic"}, pair)
 	}
 }
 
 // trailer is head for what comes behind a body.
-func (j *joint) trailer(h http.Header) { j.fields("trailer", h, func() []string { return nil }) }
+func (j *joint) trailer(h http.Header) {
+	j.addFields(h)
+	j.fields("trailer", h, func() []string { return nil })
+}
+
+// add adds texts that leave by themselves.
+func (j *joint) add(texts ...string) {
+	for _, text := range texts {
+		j.all = append(append(j.all, text...), '\n')
+	}
+}
+
+// addFields adds what fieldPlaces lists.
+func (j *joint) addFields(headers ...http.Header) {
+	for _, h := range headers {
+		for name, values := range h {
+			j.add(name)
+			j.add(values...)
+		}
+	}
+}
+
+// text is all that is to be looked at: where nothing is in that, nothing is in any part.
+func (j *joint) text() []byte {
+	for _, p := range j.places() {
+		j.add(p.text)
+	}
+	return j.all
+}
 
 func (j *joint) places() (texts []place) {
 	if j.parts < 2 {

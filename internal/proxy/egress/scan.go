@@ -79,41 +79,48 @@ func (f *flow) leaked(t detect.Target, finding *detect.Finding, place string) pr
 // sent yet: a verdict that blocks leaks no byte. In monitor mode every place is
 // looked at, so that the records name them all.
 func (x *exchange) scanHead(r *http.Request) (proxy.Verdict, bool) {
-	return x.scanPlaces(x.secretsFor(r), headPlaces(r), func(j *joint) { j.head(r, x.client.sent) })
+	return x.scanPlaces(x.secretsFor(r), func() []place { return headPlaces(r) }, func(j *joint) { j.head(r, x.client.sent) })
 }
 
 // scanPlaces looks at places one by one, and where there is nothing in any, at what they
 // say together, and with the requests before. found is whether something may not leave.
-func (x *exchange) scanPlaces(host string, places []place, together func(*joint)) (v proxy.Verdict, found bool) {
-	look := func(places []place) (v proxy.Verdict, any bool) {
-		for _, p := range places {
-			if verdict, found := x.f.scan(x.target, host, p); found {
-				v, any = verdict, true
-			}
-			if v.Action.Blocks() {
-				break
-			}
-		}
-		return v, any
-	}
-	v, any := look(places)
+func (x *exchange) scanPlaces(host string, places func() []place, together func(*joint)) (v proxy.Verdict, found bool) {
 	if x.f.quiet {
 		return v, false
 	}
 	j := spares.Get().(*joint)
 	defer j.free()
 	together(j)
+	if !x.f.isQuiet(detect.Outlet{Host: host, Place: joined}, j.text()) {
+		if v, found = x.look(host, places()); !found {
+			v, found = x.look(host, j.places())
+		}
+	}
 	before := x.follow(j.spread) // what is stopped is remembered, too: the rest of it may follow
-	if !any {
-		v, any = look(j.places())
+	if !found {
+		v, found = x.look(host, before)
 	}
-	if !any {
-		v, any = look(before)
-	}
-	if any {
+	if found {
 		x.trim(j.spread)
 	}
-	return v, any && v.Action.Blocks()
+	return v, found && v.Action.Blocks()
+}
+
+// nowhere is where a body has been looked at already.
+func nowhere() []place { return nil }
+
+// look looks at places until something in one may not leave. found is whether there was
+// anything.
+func (x *exchange) look(host string, places []place) (v proxy.Verdict, found bool) {
+	for _, p := range places {
+		if verdict, any := x.f.scan(x.target, host, p); any {
+			v, found = verdict, true
+		}
+		if v.Action.Blocks() {
+			break
+		}
+	}
+	return v, found
 }
 
 // follow puts each of spread behind what other requests said in its place.
