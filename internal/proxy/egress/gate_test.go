@@ -144,7 +144,7 @@ func (g *gate) report(r *record.Record) {
 // await polls until there are n records of kind, and returns them.
 func (g *gate) await(kind record.Kind, n int) []*record.Record {
 	g.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for {
 		g.mu.Lock()
 		var found []*record.Record
