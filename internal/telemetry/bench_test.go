@@ -24,3 +24,23 @@ func BenchmarkAdd(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkCount measures what it costs that the counters outlive the process.
+func BenchmarkCount(b *testing.B) {
+	for name, spool := range map[string]bool{"heap": false, "mirrored": true} {
+		b.Run(name, func(b *testing.B) {
+			p := &telemetry.Pipeline{Sink: telemetry.Stdout{}, MaxBytes: 1}
+			if spool {
+				dir := b.TempDir()
+				p.Spool = func() *telemetry.Spool {
+					return &telemetry.Spool{Dir: dir, Counters: dir + "/counters", Sandbox: sandboxID}
+				}
+				defer p.Close()
+			}
+			r := &record.Record{Kind: record.Log}
+			for b.Loop() {
+				p.Add(r)
+			}
+		})
+	}
+}

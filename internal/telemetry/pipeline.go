@@ -44,23 +44,30 @@ type Pipeline struct {
 	MaxBytes int
 	// UrgentBytes is how many waiting bytes are urgent, findings or not; 0: none.
 	UrgentBytes int
+	// Spool says where records are kept that Sink did not take, once, when the first
+	// is there; nil, or one that returns nil: in memory alone.
+	Spool func() *Spool
 
 	once   sync.Once
+	first  sync.Once
 	urgent chan struct{} // a token: something urgent waits
 	turn   chan struct{} // a token: held by the one flush
 
-	mu     sync.Mutex
-	queues [classes]queue
-	bytes  int               // waiting and in flight
-	flying int               // items in flight
-	held   map[uint64][]Item // of those, what a Confirmer is still to be asked about, by receipt
-	seq    uint64
-	made   uint64
-	sent   uint64
-	lost   map[string]uint64
-	closed bool
+	mu       sync.Mutex
+	queues   [classes]queue
+	bytes    int               // waiting and in flight
+	flights  int               // items in flight
+	held     map[uint64][]Item // of those, what a Confirmer is still to be asked about, by receipt
+	holds    perKind           // what held has
+	order    uint64
+	count    tally
+	closed   bool
+	spool    *Spool
+	spoolErr error
+	ended    Ended
 
-	lastMu sync.Mutex // held while Last sends
+	printMu sync.Mutex // held while print works
+	lastMu  sync.Mutex // held while Last sends
 }
 
 func (p *Pipeline) ready() {
@@ -77,13 +84,14 @@ func (p *Pipeline) ready() {
 // and is not kept.
 func (p *Pipeline) Add(r *record.Record) {
 	p.ready()
+	p.begin()
 	if p.Stamp != nil {
 		p.Stamp(r)
 	}
 	p.mu.Lock()
-	p.made++
-	p.seq++
-	r.Seq = p.seq
+	p.count.made.add(r.Kind)
+	r.Seq = p.count.made.sum()
+	p.mirror()
 	p.mu.Unlock()
 	complete(r)
 
@@ -141,14 +149,17 @@ func (p *Pipeline) enqueue(it Item) bool {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
-		return p.resort(&it)
+		p.late([]Item{it})
+		p.print()
+		return true
 	}
 	defer p.mu.Unlock()
 	c := classOf(it.Kind)
 	if !p.makeRoom(it.size(), c) {
 		return false
 	}
-	it.order = p.made
+	p.order++
+	it.order = p.order
 	p.queues[c].push(it)
 	p.bytes += it.size()
 	if c >= attacks || p.UrgentBytes > 0 && p.bytes >= p.UrgentBytes {
@@ -175,9 +186,10 @@ func (p *Pipeline) makeRoom(size int, c class) bool {
 		for q := &p.queues[low]; q.len() > 0 && p.bytes+size > limit; {
 			it := q.pop()
 			p.bytes -= it.size()
-			p.countLost(it.Kind)
+			p.count.lost.add(it.Kind)
 		}
 	}
+	p.mirror()
 	return true
 }
 
@@ -199,14 +211,21 @@ func signal(c chan struct{}) {
 // why.
 var ErrStuck = errors.New("telemetry: the sink takes nothing")
 
-// Flush offers what waits at the time of the call to the Sink, findings first,
-// then the rest in order. What the sink does not take stays queued. One flush
-// runs at a time; a second one waits for its turn, or for the end of ctx.
-func (p *Pipeline) Flush(ctx context.Context) error {
+// Flush offers what waits at the time of the call to the Sink: findings first, then
+// the rest in order, and of both what is on disk last. What the sink does not take is kept on disk,
+// or where that is not possible in memory. One flush runs at a time; a second one
+// waits for its turn, or for the end of ctx.
+func (p *Pipeline) Flush(ctx context.Context) error { return p.flush(ctx, true) }
+
+// FlushUrgent is a Flush of findings and health records alone.
+func (p *Pipeline) FlushUrgent(ctx context.Context) error { return p.flush(ctx, false) }
+
+func (p *Pipeline) flush(ctx context.Context, all bool) error {
 	if p.Sink == nil {
 		return nil
 	}
 	p.ready()
+	p.begin()
 	select {
 	case p.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -215,23 +234,57 @@ func (p *Pipeline) Flush(ctx context.Context) error {
 	defer func() { <-p.turn }()
 	defer p.confirm(ctx) // last: what waits is worth more of the time
 
+	err := p.offer(ctx, all)
+	if err == nil {
+		return nil
+	}
+	if kerr := p.keep(all); kerr != nil {
+		return fmt.Errorf("flushing: %w; records stay in memory: %w", err, kerr)
+	}
+	return fmt.Errorf("flushing: %w", err)
+}
+
+// offer gives the Sink batch after batch.
+func (p *Pipeline) offer(ctx context.Context, all bool) error {
 	p.mu.Lock()
-	last := p.made
+	last := p.order
 	p.mu.Unlock()
 	for {
-		batch := p.take(last)
+		seg, batch := p.pick(last, all)
 		if len(batch) == 0 {
 			return nil
 		}
 		n, err := p.send(ctx, batch)
-		p.settle(batch, n)
+		p.settle(seg, batch, n)
 		if err != nil {
-			return fmt.Errorf("flushing: %w", err)
+			return err
 		}
 		if n == 0 {
 			return ErrStuck
 		}
 	}
+}
+
+// pick returns the next batch, and the segment that it stands in; nil: it is in
+// flight out of memory. Findings and health go first. What is new goes before what is
+// on disk, which is not read in vain then while the sink is down.
+func (p *Pipeline) pick(last uint64, all bool) (*segment, []Item) {
+	if batch := p.take(attacks, classes, last); len(batch) > 0 {
+		return nil, batch
+	}
+	spool := p.spooled()
+	if spool != nil {
+		if seg, batch := spool.oldest(true, nil); seg != nil {
+			return seg, batch
+		}
+	}
+	if !all {
+		return nil, nil
+	}
+	if batch := p.take(lines, attacks, last); len(batch) > 0 || spool == nil {
+		return nil, batch
+	}
+	return spool.oldest(false, nil)
 }
 
 // ErrPanic is returned by Flush when the Sink panicked. Its records stay queued.
@@ -247,21 +300,22 @@ func (p *Pipeline) send(ctx context.Context, batch []Item) (n int, err error) {
 	return p.Sink.Send(ctx, batch)
 }
 
-// take moves a batch of items up to the order number last into flight: findings
-// and health, or where there are none the rest.
-func (p *Pipeline) take(last uint64) []Item {
+// take moves a batch of items of the classes from low up to below high, and up to the
+// order number last, into flight.
+func (p *Pipeline) take(low, high class, last uint64) []Item {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	batch := p.takeFrom(p.queues[attacks:], last)
-	if len(batch) == 0 {
-		batch = p.takeFrom(p.queues[:attacks], last)
-	}
-	p.flying += len(batch)
+	batch := p.takeFrom(p.queues[low:high], last, batchBytes)
+	p.flights += len(batch)
+	p.count.flying = count(batch)
+	p.count.flying.plus(&p.holds)
+	p.mirror()
 	return batch
 }
 
-// takeFrom takes items from queues by their order.
-func (p *Pipeline) takeFrom(queues []queue, last uint64) []Item {
+// takeFrom takes items from queues by their order, up to limit bytes of them and at
+// least one.
+func (p *Pipeline) takeFrom(queues []queue, last uint64, limit int) []Item {
 	var batch []Item
 	for size := 0; len(batch) < batchItems; {
 		var next *queue
@@ -275,7 +329,7 @@ func (p *Pipeline) takeFrom(queues []queue, last uint64) []Item {
 			break
 		}
 		size += next.front().size()
-		if size > batchBytes && len(batch) > 0 {
+		if size > limit && len(batch) > 0 {
 			break
 		}
 		batch = append(batch, next.pop())

@@ -4,38 +4,78 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"gatehouse/internal/record"
 )
 
 // settle counts the first n items of batch, which a sink is done with, and puts
-// the rest back.
-func (p *Pipeline) settle(batch []Item, n int) {
+// the rest back to where they were: in seg, or in memory.
+func (p *Pipeline) settle(seg *segment, batch []Item, n int) {
 	n = max(0, min(n, len(batch)))
-	for i := range batch[:n] {
-		if !p.hold(&batch[i]) {
-			p.done(&batch[i])
-		}
+	if seg != nil {
+		p.spooled().done(seg, batch, n)
+		p.board(batch[:n])
+		p.done(batch[:n])
+		return
 	}
 	p.mu.Lock()
-	p.flying -= len(batch) - n
 	closed := p.closed
 	if !closed {
+		p.flights -= len(batch) - n
 		p.putBack(batch[n:])
 	} else {
-		p.forget(batch[n:])
+		p.land(batch[n:])
 	}
 	p.mu.Unlock()
+	p.done(batch[:n])
 	if closed { // nobody comes for them any more
-		p.giveUp(batch[n:])
+		p.late(batch[n:])
+		p.print()
 	}
 }
 
-// hold keeps it in flight until its receipt is settled, if it has one that
-// somebody will still ask about.
-func (p *Pipeline) hold(it *Item) bool {
+// board takes items that stood on disk into flight.
+func (p *Pipeline) board(items []Item) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.flights += len(items)
+	p.forget(items, -1)
+}
+
+// land takes items out of flight and out of memory.
+func (p *Pipeline) land(items []Item) {
+	p.flights -= len(items)
+	p.forget(items, 1)
+}
+
+// done counts items that a sink is done with, and holds those with a receipt. A
+// finding that it rejected has one more chance.
+func (p *Pipeline) done(items []Item) {
+	for i := range items {
+		it := &items[i]
+		p.mu.Lock()
+		held := p.hold(it)
+		if !held {
+			p.land(items[i : i+1])
+		}
+		if !held && it.Rejected == "" {
+			p.count.sent.add(it.Kind)
+		}
+		p.mu.Unlock()
+		if it.Rejected != "" && !p.resort(it) {
+			p.lose(it.Kind)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.count.flying = p.holds
+	p.mirror()
+}
+
+// hold keeps it in flight until its receipt is settled, if it has one that
+// somebody will still ask about. It is called with mu held.
+func (p *Pipeline) hold(it *Item) bool {
 	if it.Receipt == 0 || it.Rejected != "" || p.closed {
 		return false
 	}
@@ -43,6 +83,7 @@ func (p *Pipeline) hold(it *Item) bool {
 		p.held = make(map[uint64][]Item)
 	}
 	p.held[it.Receipt] = append(p.held[it.Receipt], *it)
+	p.holds.add(it.Kind)
 	return true
 }
 
@@ -60,7 +101,7 @@ func (p *Pipeline) confirm(ctx context.Context) {
 		if arrived {
 			n = len(items)
 		}
-		p.settle(items, n)
+		p.settle(nil, items, n)
 	})
 }
 
@@ -70,6 +111,8 @@ func (p *Pipeline) release(receipt uint64) []Item {
 	defer p.mu.Unlock()
 	items := p.held[receipt]
 	delete(p.held, receipt)
+	n := count(items)
+	p.holds.minus(&n)
 	for i := range items {
 		items[i].Receipt = 0
 	}
@@ -87,19 +130,12 @@ func (p *Pipeline) releaseAll() (items []Item) {
 	return items
 }
 
-// done takes it out of flight. A finding that the sink rejected has one more
-// chance.
-func (p *Pipeline) done(it *Item) {
+// add changes what is counted.
+func (p *Pipeline) add(f func(*tally)) {
 	p.mu.Lock()
-	p.flying--
-	p.bytes -= it.size()
-	if it.Rejected == "" {
-		p.sent++
-	}
-	p.mu.Unlock()
-	if it.Rejected != "" && !p.resort(it) {
-		p.lose(it.Kind)
-	}
+	defer p.mu.Unlock()
+	f(&p.count)
+	p.mirror()
 }
 
 // putBack returns items to the front of their queues.
@@ -114,16 +150,21 @@ func (p *Pipeline) putBack(items []Item) {
 	}
 }
 
-// forget takes items out of the count of bytes.
-func (p *Pipeline) forget(items []Item) {
+// forget takes items out of the count of bytes; a sign of -1 puts them in.
+func (p *Pipeline) forget(items []Item, sign int) {
 	for i := range items {
-		p.bytes -= items[i].size()
+		p.bytes -= sign * items[i].size()
 	}
 }
 
-// Shutdown flushes, gives the findings that could not go to Last and counts the
-// rest as lost. What is added, or comes back from a flush, after that goes the
-// same way.
+// grace is what Shutdown takes beyond its context, at most, for what has no other
+// place to be than the disk.
+const grace = 100 * time.Millisecond
+
+// Shutdown flushes, keeps on disk what could not go, for the next start of this
+// sandbox, gives the findings among that to Last, because there may be none, and
+// counts as lost what nothing takes. What is added, or comes back from a flush, after
+// that goes the same way.
 func (p *Pipeline) Shutdown(ctx context.Context) {
 	if s, ok := p.Sink.(interface{ TryNow() }); ok {
 		s.TryNow()
@@ -132,16 +173,80 @@ func (p *Pipeline) Shutdown(ctx context.Context) {
 	_ = p.Flush(ctx)
 	p.mu.Lock()
 	p.closed = true
-	var left []Item
-	for c := classes - 1; c >= 0; c-- {
+	urgent, rest := p.empty(attacks, classes), p.empty(lines, attacks)
+	p.mu.Unlock()
+
+	p.late(urgent)
+	p.settle(nil, p.releaseAll(), 0)
+	p.print()
+	for end, ok := ctx.Deadline(); len(rest) > 0; {
+		n := frameOf(rest)
+		if ok && time.Until(end) < -grace {
+			n = len(rest)
+			p.loseItems(rest)
+		} else {
+			p.late(rest[:n])
+		}
+		rest = rest[n:]
+	}
+}
+
+// empty takes everything out of the queues from low up to below high.
+func (p *Pipeline) empty(low, high class) (items []Item) {
+	for c := high - 1; c >= low; c-- {
 		for q := &p.queues[c]; q.len() > 0; {
-			left = append(left, q.pop())
+			items = append(items, q.pop())
 		}
 	}
-	p.forget(left)
-	p.mu.Unlock()
-	p.giveUp(left)
-	p.settle(p.releaseAll(), 0)
+	p.forget(items, 1)
+	return items
+}
+
+// late finds a place for items for which there is no flush any more: the disk, else
+// Last.
+func (p *Pipeline) late(items []Item) {
+	for len(items) > 0 {
+		n := frameOf(items)
+		urgent := classOf(items[0].Kind) >= attacks
+		if s := p.spooled(); s == nil || s.append(items[:n], urgent) != nil {
+			p.giveUp(items[:n])
+		}
+		items = items[n:]
+	}
+}
+
+// frameOf returns how many of items make the next frame.
+func frameOf(items []Item) (n int) {
+	urgent := classOf(items[0].Kind) >= attacks
+	for size := 0; n < len(items) && classOf(items[n].Kind) >= attacks == urgent; n++ {
+		if size += items[n].size(); n > 0 && size > frameBytes {
+			break
+		}
+	}
+	return n
+}
+
+// print gives Last the findings that are on disk and were not printed before: the
+// sandbox may not come back.
+func (p *Pipeline) print() {
+	s := p.spooled()
+	if s == nil || p.Last == nil {
+		return
+	}
+	p.printMu.Lock()
+	defer p.printMu.Unlock()
+	for {
+		seg, items := s.oldest(true, func(seg *segment) bool { return !seg.printed })
+		if seg == nil {
+			return
+		}
+		for i := range items {
+			if items[i].Kind.Finding() {
+				p.last(&items[i])
+			}
+		}
+		s.print(seg)
+	}
 }
 
 // giveUp resorts to Last for each of items, and counts those as lost that it did
@@ -157,66 +262,60 @@ func (p *Pipeline) giveUp(items []Item) {
 // resort gives a finding to Last and counts it as sent. It reports whether Last
 // took it.
 func (p *Pipeline) resort(it *Item) bool {
-	if p.Last == nil || !it.Kind.Finding() {
+	if p.Last == nil || !it.Kind.Finding() || !p.last(it) {
 		return false
 	}
-	again := *it
-	again.Rejected = ""
-	p.lastMu.Lock()
-	// Last writes to the function's log, which no deadline bounds.
-	n, err := p.Last.Send(context.Background(), []Item{again})
-	p.lastMu.Unlock()
-	if err != nil || n != 1 {
-		return false
-	}
-	p.mu.Lock()
-	p.sent++
-	p.mu.Unlock()
+	p.add(func(t *tally) { t.sent.add(it.Kind) })
 	return true
 }
 
-func (p *Pipeline) lose(k record.Kind) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.countLost(k)
+func (p *Pipeline) last(it *Item) bool {
+	again := *it
+	again.Rejected = ""
+	p.lastMu.Lock()
+	defer p.lastMu.Unlock()
+	// Last writes to the function's log, which no deadline bounds.
+	n, err := p.Last.Send(context.Background(), []Item{again})
+	return err == nil && n == 1
 }
 
-func (p *Pipeline) countLost(k record.Kind) {
-	if p.lost == nil {
-		p.lost = make(map[string]uint64)
-	}
-	p.lost[string(k)]++
+func (p *Pipeline) lose(k record.Kind) { p.add(func(t *tally) { t.lost.add(k) }) }
+
+func (p *Pipeline) loseItems(items []Item) {
+	n := count(items)
+	p.add(func(t *tally) { t.lost.plus(&n) })
 }
 
-// Pending returns how many records wait or are being sent, and their bytes.
+// Pending returns how many records wait in memory or are being sent, and their bytes.
 func (p *Pipeline) Pending() (records, bytes int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	records = p.flying
+	records = p.flights
 	for c := range p.queues {
 		records += p.queues[c].len()
 	}
 	return records, p.bytes
 }
 
-// Lost returns how many records of each kind were lost. The map is the caller's;
-// it is nil where nothing was.
+// Lost returns how many records of each kind were lost, over all starts of the
+// sandbox. The map is the caller's; it is nil where nothing was.
 func (p *Pipeline) Lost() map[string]uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return maps.Clone(p.lost)
+	return p.count.lost.byName()
 }
 
-// Made counts the records that Add was given.
+// Made counts the records that Add was given, over all starts of the sandbox.
 func (p *Pipeline) Made() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.made
+	return p.count.made.sum()
 }
 
-// Sent counts the records that a sink took, Last included.
+// Sent counts the records that a sink took, Last included, over all starts of the
+// sandbox.
 func (p *Pipeline) Sent() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.sent
+	return p.count.sent.sum()
 }
