@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/policy"
+	"gatehouse/internal/telemetry/hec"
 )
 
 // Where the listeners are unless the environment says otherwise. The egress
@@ -39,6 +40,7 @@ type config struct {
 	HECServerName   string
 	HECInsecure     bool
 	HECProxy        *url.URL
+	HECAck          hec.Ack
 
 	FlushAtShutdown bool
 	Telemetry       []string // types; empty: off
@@ -97,7 +99,9 @@ var settings = []setting{
 	{"GATEHOUSE_HEC_SERVER_NAME", text(func(c *config) *string { return &c.HECServerName })},
 	{"GATEHOUSE_HEC_INSECURE", flag(func(c *config, v bool) { c.HECInsecure = v })},
 	{"GATEHOUSE_HEC_PROXY", web(func(c *config) **url.URL { return &c.HECProxy })},
-	{"GATEHOUSE_HEC_ACK", oneOf(map[string]func(*config){"off": func(*config) {}})},
+	{"GATEHOUSE_HEC_ACK", oneOf(map[string]func(*config){
+		"auto": func(*config) {}, "on": func(c *config) { c.HECAck = hec.AckOn }, "off": func(c *config) { c.HECAck = hec.AckOff },
+	})},
 	{"GATEHOUSE_FLUSH", oneOf(map[string]func(*config){
 		"end": func(*config) {}, "shutdown": func(c *config) { c.FlushAtShutdown = true },
 	})},

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"gatehouse/internal/policy"
+	"gatehouse/internal/telemetry/hec"
 )
 
 func TestConfigDefaults(t *testing.T) {
@@ -87,6 +88,17 @@ func TestSeveralHECs(t *testing.T) {
 		if strings.Join(c.HECURLs, " ") != tt.want || (err == nil) != tt.ok || err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: URLs %q, error %v", tt.value, c.HECURLs, err)
 		}
+	}
+}
+
+func TestAcknowledgements(t *testing.T) {
+	for value, want := range map[string]hec.Ack{"": hec.AckAuto, "auto": hec.AckAuto, "on": hec.AckOn, "OFF": hec.AckOff} {
+		if c, err := readConfig([]string{"GATEHOUSE_HEC_ACK=" + value}); err != nil || c.HECAck != want {
+			t.Errorf("%q: %v, %v, want %v", value, c.HECAck, err, want)
+		}
+	}
+	if _, err := readConfig([]string{"GATEHOUSE_HEC_ACK=always"}); err == nil || !strings.Contains(err.Error(), "auto, off, on") {
+		t.Errorf("error %v", err)
 	}
 }
 

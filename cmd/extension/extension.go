@@ -108,7 +108,7 @@ func (x *extension) sink() telemetry.Sink {
 	}
 	x.hec = &hec.Client{
 		URLs: x.cfg.HECURLs, Token: func(context.Context) (string, error) { return x.cfg.token() }, Index: x.cfg.HECIndex, Agent: "gatehouse/" + version,
-		CA: x.hecRoots, ServerName: x.cfg.HECServerName, Insecure: x.cfg.HECInsecure, Proxy: x.cfg.HECProxy,
+		CA: x.hecRoots, ServerName: x.cfg.HECServerName, Insecure: x.cfg.HECInsecure, Proxy: x.cfg.HECProxy, Ack: x.cfg.HECAck,
 		Say: func(line string) { x.log.Warn("hec", zap.String("error", line)) },
 	}
 	if x.cfg.HECCert != "" && x.cfg.HECKey != "" {

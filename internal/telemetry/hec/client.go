@@ -55,6 +55,8 @@ type Client struct {
 	ServerName string
 	// Insecure does not check the server's certificate, and allows plain http.
 	Insecure bool
+	// Ack says when a record is delivered; 0: AckAuto.
+	Ack Ack
 	// Proxy is dialled through; nil: no proxy, whatever the environment says.
 	Proxy *url.URL
 	// Batch bounds a request's body before compression, in bytes; 0: 1 MiB. One
@@ -79,13 +81,19 @@ type Client struct {
 	size    int  // bound of a body, learned from the server
 	noIndex bool // the index was refused, the token's default serves
 	circuit circuit
+	acks    acks
+	final   atomic.Bool // TryNow was called: there is no later
 	renew   atomic.Bool // asked for by Renew
 }
 
 // target is one of the URLs.
 type target struct {
-	events  *url.URL
-	missing time.Time // since when the answer is 404; zero: it is not
+	events, acks *url.URL
+	missing      time.Time // since when the answer is 404; zero: it is not
+	jar          jar
+	counted      bool    // it gave an acknowledgement's id on this channel:
+	lastID       int64   // that one
+	asking       circuit // for acknowledgements
 }
 
 func (t *target) String() string { return t.events.Host }
@@ -105,6 +113,9 @@ func (c *Client) Send(ctx context.Context, batch []telemetry.Item) (int, error) 
 	}
 	if err := c.circuit.resting(time.Now()); err != nil {
 		return 0, err
+	}
+	if c.full(batch) {
+		return 0, errHeld
 	}
 	n, err := c.send(ctx, batch)
 	if line := c.circuit.outcome(err, time.Now()); line != "" {
@@ -130,7 +141,7 @@ func (c *Client) prepare() error {
 		if err != nil {
 			return fmt.Errorf("hec: %w: %w", ErrConfig, err)
 		}
-		targets = append(targets, &target{events: u})
+		targets = append(targets, &target{events: u.JoinPath("event"), acks: u.JoinPath("ack")})
 	}
 	if targets == nil {
 		return fmt.Errorf("hec: %w: there is no HEC URL", ErrConfig)
@@ -152,6 +163,9 @@ func (c *Client) send(ctx context.Context, batch []telemetry.Item) (int, error) 
 	}
 	if c.renew.Swap(false) {
 		c.channel = newChannel()
+		for _, t := range c.targets {
+			t.jar, t.counted = jar{}, false
+		}
 		c.CloseIdle()
 	}
 	d := delivery{Client: c, event: maxEvent, refused: make([]bool, len(c.targets))}
@@ -160,6 +174,9 @@ func (c *Client) send(ctx context.Context, batch []telemetry.Item) (int, error) 
 	}
 	sent := 0
 	for sent < len(batch) {
+		if d.full(batch[sent:]) {
+			return sent, errHeld
+		}
 		n, err := d.next(ctx, batch[sent:])
 		sent += n
 		if err != nil {
@@ -179,9 +196,12 @@ func (c *Client) CloseIdle() {
 	}
 }
 
-// TryNow ends the pause that follows a failed Send: Pipeline.Shutdown calls it,
-// because there is no later.
-func (c *Client) TryNow() { c.circuit.tryNow() }
+// TryNow ends the pause that follows a failed Send, and tells the next Confirm that
+// it is the last: Pipeline.Shutdown calls it, because there is no later.
+func (c *Client) TryNow() {
+	c.circuit.tryNow()
+	c.final.Store(true)
+}
 
 // minZip is the size below which compression costs more than it saves, in bytes.
 const minZip = 1400

@@ -75,6 +75,7 @@ func (d *delivery) next(ctx context.Context, batch []telemetry.Item) (int, error
 	d.slow = reply.Full()
 	switch reply.Class {
 	case Accepted:
+		d.receipt(batch[:n], len(body), reply)
 		d.items, d.event = 0, maxEvent
 		return n, nil
 	case TooLarge:
@@ -82,7 +83,7 @@ func (d *delivery) next(ctx context.Context, batch []telemetry.Item) (int, error
 	case Partial:
 		return d.partial(batch, n, len(body), reply)
 	}
-	return d.index(n, reply)
+	return d.index(batch, n, len(body), reply)
 }
 
 // body builds a request of as many items as fit, at least one.
@@ -133,7 +134,9 @@ func (d *delivery) partial(batch []telemetry.Item, n, size int, reply Reply) (in
 		d.items = n / 2
 		return 0, nil
 	}
-	return d.reject(batch, max(0, min(reply.Invalid, n-1)), reply)
+	bad := max(0, min(reply.Invalid, n-1))
+	d.receipt(batch[:bad], size*bad/n, reply)
+	return d.reject(batch, bad, reply)
 }
 
 // reject marks batch[i]; what stands before it is in.
@@ -151,8 +154,9 @@ func (d *delivery) reject(batch []telemetry.Item, i int, reply Reply) (int, erro
 // index goes on without the index that HEC refused: the token's default is
 // better than a loss. Here HEC names the object after the one that it refused, and
 // what stands before that is in.
-func (d *delivery) index(n int, reply Reply) (int, error) {
+func (d *delivery) index(batch []telemetry.Item, n, size int, reply Reply) (int, error) {
 	done := max(0, min(reply.Invalid, n)-1)
+	d.receipt(batch[:done], size*done/n, reply)
 	if d.Index == "" || d.noIndex {
 		return done, fmt.Errorf("hec: %w: %s", ErrConfig, d.clean(reply))
 	}
@@ -162,21 +166,21 @@ func (d *delivery) index(n int, reply Reply) (int, error) {
 }
 
 // clean shows reply without the token, should a server reflect it.
-func (d *delivery) clean(reply Reply) string {
-	return strings.ReplaceAll(reply.String(), d.token, "[token]")
+func (c *Client) clean(reply Reply) string {
+	return strings.ReplaceAll(reply.String(), c.token, "[token]")
 }
 
 // header is what every request carries.
-func (d *delivery) header(encoding string) http.Header {
-	agent := d.Agent
+func (c *Client) header(channel, encoding string) http.Header {
+	agent := c.Agent
 	if agent == "" {
 		agent = "gatehouse"
 	}
 	h := http.Header{
-		"Authorization":            {"Splunk " + d.token},
+		"Authorization":            {"Splunk " + c.token},
 		"Content-Type":             {"application/json"},
 		"User-Agent":               {agent},
-		"X-Splunk-Request-Channel": {d.channel},
+		"X-Splunk-Request-Channel": {channel},
 	}
 	if encoding != "" {
 		h.Set("Content-Encoding", encoding)

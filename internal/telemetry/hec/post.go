@@ -34,7 +34,7 @@ func (d *delivery) post(ctx context.Context, body []byte) (Reply, error) {
 	fresh := false // a stale connection was already excused
 	for n := 1; ; n++ {
 		t := d.targets[d.current]
-		a := d.try(ctx, t.events, d.share(n), sent, encoding)
+		a := d.try(ctx, call{target: t, url: t.events, channel: d.channel, body: sent, encoding: encoding, share: d.share(n)})
 		if a.err != nil && a.reused && !fresh {
 			fresh = true
 			n--
@@ -134,7 +134,8 @@ func (t *target) gone() bool { return !t.missing.IsZero() && time.Since(t.missin
 type attempt struct {
 	reply  Reply
 	after  time.Duration // Retry-After
-	reused bool          // on a connection that was used before
+	acks   map[int64]bool
+	reused bool // on a connection that was used before
 	err    error
 }
 
@@ -143,9 +144,19 @@ func (a *attempt) final() bool {
 	return a.err == nil && a.reply.Class != Busy && a.reply.Class != Ambiguous && a.reply.Class != Config
 }
 
-// try sends one request to u. It takes the given part of the time that is left.
-func (d *delivery) try(ctx context.Context, u *url.URL, share int, body []byte, encoding string) (a attempt) {
-	ctx, cancel := context.WithTimeout(ctx, within(ctx, attemptTime, share))
+// call is one request.
+type call struct {
+	target   *target
+	url      *url.URL
+	channel  string
+	body     []byte
+	encoding string
+	share    int // of the time that is left it may take one of so many parts
+}
+
+// try makes one call.
+func (c *Client) try(ctx context.Context, to call) (a attempt) {
+	ctx, cancel := context.WithTimeout(ctx, within(ctx, attemptTime, to.share))
 	defer cancel()
 	var stale *time.Timer
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
@@ -156,13 +167,14 @@ func (d *delivery) try(ctx context.Context, u *url.URL, share int, body []byte, 
 			stale = time.AfterFunc(within(ctx, staleTime, 2), cancel)
 		}
 	}})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.url.String(), bytes.NewReader(to.body))
 	if err != nil {
 		return attempt{err: err}
 	}
-	req.Header = d.header(encoding)
+	req.Header = c.header(to.channel, to.encoding)
+	to.target.jar.give(req, time.Now())
 	// Not a http.Client, which follows redirects and quotes URLs in its errors.
-	resp, err := d.rt.RoundTrip(req)
+	resp, err := c.rt.RoundTrip(req)
 	if stale != nil {
 		stale.Stop()
 	}
@@ -174,6 +186,10 @@ func (d *delivery) try(ctx context.Context, u *url.URL, share int, body []byte, 
 	// A reply that breaks off is judged by its status.
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply))
 	a.reply, a.after = ParseReply(resp.StatusCode, text), retryAfter(resp.Header)
+	if to.url == to.target.acks {
+		a.acks = ParseAcks(text)
+	}
+	to.target.jar.take(resp, time.Now())
 	return a
 }
 

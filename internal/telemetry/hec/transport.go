@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// collector is the path of HEC's events.
-const collector = "/services/collector/event"
+// collector is the path that HEC's have in common.
+const collector = "/services/collector"
 
 // endpoint turns a configured URL, a base or with any path of the collector,
-// into the one that events are sent to.
+// into the collector's.
 func endpoint(raw string, insecure bool) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -32,7 +32,7 @@ func endpoint(raw string, insecure bool) (*url.URL, error) {
 	case u.Scheme != "https" && u.Scheme != "http":
 		return nil, fmt.Errorf("the HEC URL must begin with https://, not with %q", u.Scheme)
 	}
-	base, _, _ := strings.Cut(u.Path, "/services/collector")
+	base, _, _ := strings.Cut(u.Path, collector)
 	u.Path, u.RawPath = strings.TrimRight(base, "/")+collector, ""
 	return u, nil
 }
