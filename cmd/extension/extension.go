@@ -58,9 +58,11 @@ type extension struct {
 
 	who         identity
 	renewed     sync.Once
+	awake       atomic.Bool // restored from a snapshot
 	started     sync.Once
 	watching    sync.Once
 	healthSaid  bool
+	told        losses
 	expiredTold time.Time // up to when exceptions that ended were told
 	flushFailed bool
 
@@ -83,6 +85,7 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 		Last:  telemetry.Stdout{W: os.Stdout},
 		Stamp: x.stamp,
 		Mask:  func(s string) string { return x.secrets.get().Mask(s) },
+		Spool: x.spool,
 	}
 	if cfg.Managed {
 		x.pipeline.UrgentBytes = 256 << 10

@@ -31,6 +31,8 @@ func (x *extension) restored() {
 		_ = x.folder.clear("sandbox") // else its next start would have the snapshot's id
 		x.who.id = ""
 		x.who.mu.Unlock()
+		x.awake.Store(true)
+		x.pipeline.Attach(x.spool())
 		if x.hec != nil {
 			x.hec.Renew()
 		}

@@ -182,6 +182,9 @@ func (x *extension) flush(ctx context.Context, end time.Time) {
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
 	err := x.pipeline.Flush(ctx)
+	if err == nil && x.tellLosses() {
+		err = x.pipeline.FlushUrgent(ctx)
+	}
 	if errors.Is(err, hec.ErrConfig) {
 		err = nil // the client has said it
 	}
@@ -205,17 +208,16 @@ func (x *extension) health() {
 		return
 	}
 	x.healthSaid = true
-	rung := x.rung()
-	if rung != "wrapper" {
+	x.before()
+	r := x.healthRecord()
+	if r.Rung != "wrapper" {
 		x.degradeBy("events", errNotRelayed)
 	}
 	x.mu.Lock()
-	degraded := slices.Clone(x.degraded)
+	r.Degraded = slices.Clone(x.degraded)
 	x.mu.Unlock()
-	x.pipeline.Add(&record.Record{
-		Kind: record.Health, Time: time.Now().UTC(), Rung: rung, Degraded: degraded,
-		Lost: x.pipeline.Lost(), Recovered: x.guard.Recovered(),
-	})
+	r.Recovered = x.guard.Recovered()
+	x.pipeline.Add(r)
 }
 
 // errSecrets leaves out what panicked: it may show a secret.
@@ -276,9 +278,9 @@ func (x *extension) shutdown(ctx context.Context, e *lambdaapi.Event) {
 	x.health()
 	x.cutEgress() // every connection says what it was
 	if n := x.guard.Recovered() + x.egress.Recovered() + int(x.receiver.Stats().Panics); n > 0 || len(x.pipeline.Lost()) > 0 {
-		x.pipeline.Add(&record.Record{
-			Kind: record.Health, Time: time.Now().UTC(), Rung: x.rung(), Lost: x.pipeline.Lost(), Recovered: n,
-		})
+		r := x.healthRecord()
+		r.Recovered = n
+		x.pipeline.Add(r)
 	}
 	limit := time.Now().Add(maxFlush)
 	if end := e.Deadline().Add(-margin); end.Before(limit) {
@@ -287,6 +289,7 @@ func (x *extension) shutdown(ctx context.Context, e *lambdaapi.Event) {
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
 	x.pipeline.Shutdown(ctx)
+	x.sayLeft()
 }
 
 // statusAt is what became of an invocation that was open at the end of the

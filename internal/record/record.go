@@ -42,7 +42,7 @@ func (k Kind) Finding() bool { return k == Attack || k == Leak || k == Runtime }
 type Record struct {
 	Schema           int       `json:"schema" doc:"version of this shape, 1"`
 	ID               string    `json:"id" doc:"ULID, made once and kept through resends; of a finding it is the incident id"`
-	Seq              uint64    `json:"seq" doc:"counts the sandbox's records from 1; a gap is a loss"`
+	Seq              uint64    `json:"seq" doc:"counts the sandbox's records from 1, over all its starts; a gap is a loss"`
 	Kind             Kind      `json:"kind" doc:"what the record is about"`
 	Time             time.Time `json:"time" doc:"when it happened, RFC 3339 with nanoseconds, UTC"`
 	FunctionName     string    `json:"function_name,omitempty" doc:"the function's name"`
@@ -140,7 +140,9 @@ type Record struct {
 
 	// health, invocation
 	Degraded  []Degradation     `json:"degraded,omitempty" kinds:"health" doc:"what does not work as configured"`
-	Lost      map[string]uint64 `json:"lost,omitempty" kinds:"health,invocation" doc:"records lost so far, per kind"`
+	Lost      map[string]uint64 `json:"lost,omitempty" kinds:"health,invocation" doc:"records lost so far, per kind, over all starts of the sandbox"`
+	Spooled   map[string]uint64 `json:"spooled,omitempty" kinds:"health" doc:"records that wait on disk, per kind"`
+	Tampered  uint64            `json:"spool_tampered,omitempty" kinds:"health" doc:"segments of records on disk that somebody has changed or taken away"`
 	Rung      string            `json:"rung,omitempty" kinds:"health" doc:"how the function is attached: wrapper, proxy or none"`
 	Recovered int               `json:"recovered,omitempty" kinds:"health" doc:"panics recovered in this sandbox"`
 }

@@ -305,6 +305,27 @@ func (p *Pipeline) Lost() map[string]uint64 {
 	return p.count.lost.byName()
 }
 
+// Count is what became of the records of a kind, over all starts of the sandbox. What
+// the other three do not account for is in memory.
+type Count struct{ Made, Sent, Lost, Spooled uint64 }
+
+// Counts returns what became of each kind of record that there was.
+func (p *Pipeline) Counts() map[record.Kind]Count {
+	var kept perKind
+	if s := p.spooled(); s != nil {
+		kept = s.kept()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := make(map[record.Kind]Count)
+	for i, k := range kinds {
+		if c := (Count{p.count.made[i], p.count.sent[i], p.count.lost[i], kept[i]}); c != (Count{}) {
+			m[k] = c
+		}
+	}
+	return m
+}
+
 // Made counts the records that Add was given, over all starts of the sandbox.
 func (p *Pipeline) Made() uint64 {
 	p.mu.Lock()

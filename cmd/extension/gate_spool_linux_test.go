@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"gatehouse/internal/emulator"
+	"gatehouse/internal/record"
+	"gatehouse/internal/telemetry"
+)
+
+const sqlmap = `{"q":"1' UNION SELECT password FROM users -- "}`
+
+// account is what became of a sandbox's records, read from its folder as its next
+// start would.
+type account struct {
+	counts  map[record.Kind]telemetry.Count
+	ended   telemetry.Ended
+	spooled map[string]record.Kind // by id
+}
+
+// bag is a sink that takes all.
+type bag map[string]record.Kind
+
+func (b bag) Send(_ context.Context, batch []telemetry.Item) (int, error) {
+	for i := range batch {
+		b[batch[i].ID] = batch[i].Kind
+	}
+	return len(batch), nil
+}
+
+// left reads the run folder of a sandbox that is over.
+func (g *gate) left(t *testing.T) account {
+	t.Helper()
+	f := runFolder(g.env["GATEHOUSE_RUN_DIR"])
+	id, _, _ := strings.Cut(string(f.peek("sandbox")), " ")
+	a := account{spooled: make(map[string]record.Kind)}
+	p := &telemetry.Pipeline{Sink: bag(a.spooled), Spool: func() *telemetry.Spool {
+		return &telemetry.Spool{
+			Dir: f.path("spool"), Counters: f.path("counters"), Sandbox: id,
+			Secret: func() (string, error) { return g.env["GATEHOUSE_HEC_TOKEN"], nil },
+		}
+	}}
+	defer p.Close()
+	var err error
+	if a.ended, err = p.Before(); err != nil {
+		t.Fatal(err)
+	}
+	a.counts = p.Counts()
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// balance fails where a record was not stored, spooled, printed or counted as lost:
+// of each kind, distinct ids and no more than were made. What was on its way when the
+// process was killed may be counted as lost, and have arrived.
+func (g *gate) balance(t *testing.T, c *collector) account {
+	t.Helper()
+	a := g.left(t)
+	ids := c.ids()
+	maps.Copy(ids, a.spooled)
+	maps.Copy(ids, printed(g.log("extension")))
+	have := make(map[record.Kind]uint64)
+	for _, k := range ids {
+		have[k]++
+	}
+	var twice uint64
+	for k, n := range a.counts {
+		if have[k]+n.Lost < n.Made || have[k] > n.Made {
+			t.Errorf("%s: made %d, %d of them are somewhere, %d counted as lost", k, n.Made, have[k], n.Lost)
+		}
+		twice += have[k] + n.Lost - n.Made
+	}
+	if twice > a.ended.Perhaps {
+		t.Errorf("%d records are counted as lost and have arrived, and %d were on their way", twice, a.ended.Perhaps)
+	}
+	if len(a.counts) == 0 {
+		t.Error("no records were made")
+	}
+	return a
+}
+
+// process is the extension's process id.
+func (g *gate) process(t *testing.T) int {
+	t.Helper()
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range dirs {
+		exe, _ := os.Readlink(dir + "/exe") // gone: not it
+		env, _ := os.ReadFile(dir + "/environ")
+		if strings.HasSuffix(exe, "/extensions/gatehouse") && bytes.Contains(env, []byte("GATEHOUSE_RUN_DIR="+g.env["GATEHOUSE_RUN_DIR"]+"\x00")) {
+			pid, _ := strconv.Atoi(filepath.Base(dir))
+			return pid
+		}
+	}
+	t.Fatal("the extension does not run")
+	return 0
+}
+
+// kill ends the extension as the kernel does when memory is short.
+func (g *gate) kill(t *testing.T) {
+	t.Helper()
+	if err := syscall.Kill(g.process(t), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func down(w http.ResponseWriter, _ *http.Request, _ *collector) {
+	answer(w, 503, `{"text":"Server is busy","code":9}`)
+}
+
+// What HEC does not take outlives a kill -9, and the next start of the sandbox sends
+// it and goes on counting where the last one was.
+func TestRecordsOutliveAKill(t *testing.T) {
+	c := newCollector(t)
+	c.fail(down)
+	g := start(t, "func", setup{attach: wrapper, env: c.env()})
+	for i := range 3 {
+		g.invoke(t, fmt.Sprintf(`{"Say":"line %d"}`, i))
+		g.invoke(t, sqlmap)
+	}
+	if len(c.ids()) != 0 {
+		t.Fatal("the collector took something")
+	}
+	g.kill(t)
+	c.fail(nil)
+	// The kill is noticed now, or at the next invocation: the one after that is whole.
+	_, _ = g.Invoke(t.Context(), emulator.Input{Event: []byte(`{}`)})
+	g.invoke(t, sqlmap)
+	eventually(t, "all four attacks", func() bool { return c.kind(record.Attack) == 4 })
+	if err := g.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a := g.balance(t, c)
+	if len(a.spooled) != 0 || a.counts[record.Attack].Lost != 0 {
+		t.Errorf("on disk %v, counts %v", a.spooled, a.counts)
+	}
+	if text, err := os.ReadFile(filepath.Join(g.env["GATEHOUSE_RUN_DIR"], "counters")); err != nil || len(text) != 4096 {
+		t.Errorf("counters: %d bytes, %v", len(text), err)
+	}
+}
