@@ -115,7 +115,7 @@ func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {
 		return p.SecretHost(name, host) || ours && standsIn(name, place) || !awsCredential(name) && set.Paired(name, host, place)
 	}
 	how := leak.Stream{Allowed: allowed, Host: host, Ledger: &l.ledger}
-	if place == "body" {
+	if place == "body" || place == "url" && ours {
 		how.Signed = l.ours
 	}
 	scanner := func() detect.Scanner {
@@ -213,15 +213,15 @@ func (l *lazySecrets) ours(host string) bool {
 func awsCredential(name string) bool { return strings.HasPrefix(name, "AWS_") }
 
 // standsIn reports whether a signed request to AWS has the credential called name
-// there: the key id in the Authorization header or a presigned query, the session
-// token in its own. The secret access key goes nowhere.
+// there: the key id in the Authorization header or a query, the session token in a header
+// of its own; in a presigned URL it is told by that. The secret access key goes nowhere.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 func standsIn(name, place string) bool {
 	switch name {
 	case "AWS_ACCESS_KEY_ID":
 		return place == "header:authorization" || place == "url" || place == "head"
 	case "AWS_SESSION_TOKEN":
-		return place == "header:x-amz-security-token" || place == "url" || place == "head"
+		return place == "header:x-amz-security-token"
 	}
 	return false
 }

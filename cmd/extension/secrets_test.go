@@ -42,6 +42,11 @@ func TestCredentialsMayGo(t *testing.T) {
 		{"us-gov-west-1", "chat.example", "body", presignedURL("reports.s3.us-gov-west-1.amazonaws.com"), false},
 		{"us-iso-east-1", "chat.example", "body", presignedURL("reports.s3.us-iso-east-1.c2s.ic.gov"), false},
 		{"eu-west-1", "chat.example", "url", presignedURL(s3), true},
+		{"eu-west-1", s3, "url", presignedURL(s3), false},
+		{"eu-west-1", s3, "url", presignedURL(s3) + "&k=" + url.QueryEscape(key), true},
+		{"eu-west-1", s3, "url", "https://" + s3 + "/" + url.PathEscape(sessionToken), true},
+		{"eu-west-1", "sqs.eu-west-1.amazonaws.com", "url", "https://sqs.eu-west-1.amazonaws.com/?q=" + url.QueryEscape(sessionToken), true},
+		{"eu-west-1", s3, "url", "https://" + s3 + "/x?X-Amz-Security-Token=" + url.QueryEscape(sessionToken), true},
 	}
 	for _, tt := range tests {
 		l := lazySecrets{policy: policy.Default, cfg: &config{Region: tt.region, FingerprintKey: "k",

@@ -27,7 +27,8 @@ const joined = "head"
 
 // headPlaces lists what of r's head leaves, by place.
 func headPlaces(r *http.Request) []place {
-	places := []place{{name: "method", text: r.Method}, {name: "url", text: r.URL.RequestURI()}, {name: "host", text: r.Host}}
+	url := r.URL.Scheme + "://" + r.URL.Host + r.URL.RequestURI() // whole: it may be presigned
+	places := []place{{name: "method", text: r.Method}, {name: "url", text: url}, {name: "host", text: r.Host}}
 	places = append(places, fieldPlaces("header", r.Header)...)
 	if pair := basicPair(r.Header); pair != "" {
 		places = append(places, place{"header:authorization", pair, "base64"})
