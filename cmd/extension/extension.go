@@ -78,7 +78,7 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 	}
 	x := &extension{cfg: cfg, log: log, folder: runFolder(cfg.RunDir)}
 	x.policy = lazyPolicy{cfg: &x.cfg, degrade: x.degradeBy}
-	x.secrets = lazySecrets{cfg: &x.cfg, policy: x.policy.get, account: x.account, suspect: x.guard.Suspect}
+	x.secrets = lazySecrets{cfg: &x.cfg, policy: x.policy.get, account: x.account, suspect: x.guard.Suspect, forgets: x.tellForgotten}
 	x.sandbox.Concurrent, x.sandbox.Identity = cfg.Managed, x.identity
 	x.pipeline = telemetry.Pipeline{
 		Sink:  x.sink(),

@@ -239,6 +239,7 @@ func (x *extension) readSecrets() {
 		}
 	}()
 	x.secrets.get()
+	x.guard.Prepare()
 }
 
 // tellExpired says of each exception of the policy, once, that it is over: in the
@@ -254,6 +255,17 @@ func (x *extension) tellExpired(now time.Time) {
 	if len(over) > 0 && x.healthSaid {
 		x.pipeline.Add(&record.Record{Kind: record.Health, Time: now.UTC(), Rung: x.rung(), Degraded: over})
 	}
+}
+
+// errForgotten is the reason in the health record where more was learned of AWS's
+// answers than is kept.
+var errForgotten = errors.New("AWS answered more secrets than are watched: of those, the oldest leave unseen")
+
+// tellForgotten says so, whenever it happens.
+func (x *extension) tellForgotten() {
+	x.degradeBy("secrets", errForgotten)
+	over := []record.Degradation{{What: "secrets", Reason: errForgotten.Error()}}
+	x.pipeline.Add(&record.Record{Kind: record.Health, Time: time.Now().UTC(), Rung: x.rung(), Degraded: over})
 }
 
 // rung says how the function is attached, from what was seen.

@@ -23,9 +23,10 @@ type lazySecrets struct {
 	suspect func(detect.Outlet, *detect.Finding) // takes what is only reported
 
 	set         atomic.Pointer[leak.Set]
+	own         *leak.Set // without what was learned
 	learning    sync.Mutex
-	learned     int // secrets that AWS answered, and
-	learnedSize int // their bytes
+	learned     []leak.Secret // what AWS answered, the oldest first
+	forgets     func()        // told once that not all of that is watched any more
 	ledger      leak.Ledger
 	trail       leak.Trail
 	crumbs      leak.Crumbs
@@ -47,14 +48,15 @@ func (l *lazySecrets) get() *leak.Set {
 				Name: "GATEHOUSE_HEC_TOKEN", Value: []byte(token), Fingerprint: l.fingerprint([]byte(token)),
 			})
 		}
-		l.set.Store(leak.New(secrets))
+		l.own = leak.New(secrets)
+		l.set.Store(l.own)
 		l.memory.Limit = decodeMemory
 	})
 	return l.set.Load()
 }
 
 // What is learned of AWS's answers is bounded, because a function may ask for as many
-// secrets as it likes: what is beyond is not watched.
+// secrets as it likes: beyond that, the oldest are no longer watched.
 const (
 	maxLearned      = 64
 	maxLearnedBytes = 256 << 10
@@ -70,17 +72,35 @@ func (l *lazySecrets) learn(body []byte) {
 	before := l.set.Load()
 	for i := range secrets {
 		_, ignored := l.policy().WatchSecret(secrets[i].Name)
-		if ignored || l.learned == maxLearned || l.learnedSize+len(secrets[i].Value) > maxLearnedBytes {
+		if ignored || len(secrets[i].Value) > maxLearnedBytes || before.With(secrets[i:i+1]) == before {
 			continue
 		}
-		after := before.With(secrets[i : i+1])
-		if after != before {
-			l.learned++
-			l.learnedSize += len(secrets[i].Value)
-			before = after
-		}
+		l.learned = append(l.learned, secrets[i])
+		before = l.own.With(l.learned)
+	}
+	if l.forget() {
+		before = l.own.With(l.learned)
 	}
 	l.set.Store(before)
+}
+
+// forget drops the oldest of what was learned until there is room, and reports whether
+// there was none.
+func (l *lazySecrets) forget() (full bool) {
+	size := 0
+	for i := range l.learned {
+		size += len(l.learned[i].Value)
+	}
+	for len(l.learned) > maxLearned || size > maxLearnedBytes {
+		size -= len(l.learned[0].Value)
+		l.learned = append([]leak.Secret(nil), l.learned[1:]...)
+		full = true
+	}
+	if full && l.forgets != nil {
+		l.forgets()
+		l.forgets = nil
+	}
+	return full
 }
 
 // answers says what to do with the answer of host; nil where nothing is to be learned.
@@ -163,7 +183,8 @@ func (l *lazySecrets) beside(own detect.Scanner, set *leak.Set, o detect.Outlet,
 	if kind != "url" && kind != "body" && !valued {
 		return own
 	}
-	tokens := &leak.Tokens{Host: o.Host, Known: func(t []byte) bool { return set.Find(t) != nil }, Fingerprint: l.fingerprint, Weak: weak}
+	allowed := func(vendor string) bool { return l.policy().SecretHost(policy.TokenName(vendor), o.Host) }
+	tokens := &leak.Tokens{Host: o.Host, Allowed: allowed, Known: func(t []byte) bool { return set.Find(t) != nil }, Fingerprint: l.fingerprint, Weak: weak}
 	all := leak.Both(own, tokens)
 	if ours && (o.Place == "url" || o.Place == "body" || o.Place == "header:authorization") {
 		all = leak.Both(all, &leak.Keys{Own: l.ownKey, Weak: weak})

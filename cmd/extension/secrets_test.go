@@ -137,10 +137,39 @@ func TestLearnedSecrets(t *testing.T) {
 	if leaks("db.internal.example", "p=Tr0ub4dor-EXAMPLE-9x") {
 		t.Error("the password does not reach its database")
 	}
+	told := 0
+	l.forgets = func() { told++ }
 	for i := range 2 * maxLearned {
-		l.learn(fmt.Appendf(nil, `{"Name":"n%d","SecretString":"Tr0ub4dor-EXAMPLE-%dxyz"}`, i, i*7919))
+		l.learn(fmt.Appendf(nil, `{"Name":"n%d","SecretString":"Xk%dqWv%dLm2EXAMPLE"}`, i, i*7919, i*104729))
 	}
-	if l.learned != maxLearned {
-		t.Errorf("%d learned, want at most %d", l.learned, maxLearned)
+	if len(l.learned) != maxLearned {
+		t.Errorf("%d learned, want at most %d", len(l.learned), maxLearned)
+	}
+	if told != 1 {
+		t.Errorf("told %d times that the oldest are no longer watched", told)
+	}
+	last := fmt.Sprintf("Xk%dqWv%dLm2EXAMPLE", (2*maxLearned-1)*7919, (2*maxLearned-1)*104729)
+	if !leaks("evil.test", last) || leaks("evil.test", "p=Tr0ub4dor-EXAMPLE-9x") {
+		t.Error("the oldest is watched, or the last is not")
+	}
+}
+
+// A vendor's token that is no variable's goes to the vendor, and where the policy says.
+func TestTokensMayGo(t *testing.T) {
+	const token = "ghs_" + "EXAMPLEofNobody0123456789AbCdE" + "2JjPDW"
+	p, err := policy.Parse([]byte("version: 1\nsecrets: {hosts: {\"token:github\": [build.internal.example]}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := lazySecrets{policy: func() *policy.Policy { return p }, cfg: &config{Region: "eu-west-1", FingerprintKey: "k"}}
+	for host, leaks := range map[string]bool{"api.github.com": false, "build.internal.example": false, "other.internal.example": true} {
+		s := l.scanner(detect.Outlet{Host: host, Place: "header:authorization"})
+		_, f := s.Write([]byte("Bearer " + token))
+		if f == nil {
+			f = s.Close()
+		}
+		if (f != nil) != leaks {
+			t.Errorf("to %s: %+v", host, f)
+		}
 	}
 }

@@ -262,9 +262,18 @@ func isRuleID(s string) bool {
 	return ok && of(kind, "-") && of(what, "-")
 }
 
-// isSecretName accepts a variable, a part of one behind a slash, and what AWS's services
-// call a secret.
+// TokenName is how secrets.hosts calls the tokens of a vendor that are no variable's:
+// token:github.
+func TokenName(vendor string) string {
+	return "token:" + strings.ReplaceAll(strings.ToLower(vendor), " ", "-")
+}
+
+// isSecretName accepts a variable, a part of one behind a slash, what AWS's services
+// call a secret, and the tokens of a vendor.
 func isSecretName(s string) bool {
+	if vendor, ok := strings.CutPrefix(s, "token:"); ok {
+		return vendor != "" && of(vendor, "-.")
+	}
 	for _, service := range [...]string{"secretsmanager:", "ssm:", "kms:"} {
 		if rest, ok := strings.CutPrefix(s, service); ok {
 			return rest != "" && len(rest) <= 1024 && of(strings.ToLower(rest), "/_+=.@-")

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -69,6 +70,7 @@ type Guard struct {
 	seen      seen // strings of earlier events
 	told      told // findings about hosts
 	looks     atomic.Pointer[compiled]
+	compiling sync.Mutex // held while looks are made
 	recovered atomic.Int64
 	over      atomic.Pointer[chan struct{}] // closed when a halt is over; nil: nothing to wait for
 }
@@ -89,7 +91,7 @@ func (g *Guard) Recover() {
 }
 
 // Decide judges o, reports what it found and says what to do about it. It does
-// no I/O. A panic while judging is recovered and counted: it fails open, unless
+// no I/O but what Packages does, once; see Prepare. A panic while judging is recovered and counted: it fails open, unless
 // FailClosed.
 func (g *Guard) Decide(o *detect.Observation) (v Verdict) {
 	defer func() {

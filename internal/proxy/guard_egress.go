@@ -76,9 +76,20 @@ func (c *compiled) like(host string) string {
 	return of
 }
 
-// looksOf returns what hosts are compared with under p, made at the first connection
-// that no rule names.
+// Prepare does what the first connection that no rule names would have to wait for.
+func (g *Guard) Prepare() {
+	if p := g.Policy(); p.Lookalikes != policy.ListAllow {
+		g.looksOf(p)
+	}
+}
+
+// looksOf returns what hosts are compared with under p, made once.
 func (g *Guard) looksOf(p *policy.Policy) *compiled {
+	if c := g.looks.Load(); c != nil && c.policy == p {
+		return c
+	}
+	g.compiling.Lock()
+	defer g.compiling.Unlock()
 	if c := g.looks.Load(); c != nil && c.policy == p {
 		return c
 	}

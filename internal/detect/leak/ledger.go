@@ -41,6 +41,13 @@ func (l *Ledger) Sites() int {
 	return len(l.sites)
 }
 
+// Covers returns for how many secrets at how many sites l remembers what went there.
+func (l *Ledger) Covers() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.covers
+}
+
 // with adds to cover what went to host before.
 func (l *Ledger) with(host string, key uint64, cover []uint64) {
 	if l == nil {
@@ -93,6 +100,9 @@ func (l *Ledger) add(host string, key uint64, cover []uint64, alarm int) int {
 		l.covers++
 	}
 	s.covers[key] = append(s.covers[key][:0], cover...)
+	if l.covers > maxCovers {
+		l.makeRoom()
+	}
 	return count(cover)
 }
 

@@ -95,6 +95,31 @@ func TestLedgerBound(t *testing.T) {
 	}
 }
 
+// TestLedgerCovers sends a part of each of many secrets to each of many hosts: what it
+// remembers is bounded, not only where a host is new.
+func TestLedgerCovers(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 9))
+	secrets := make([]leak.Secret, 100)
+	for i := range secrets {
+		secrets[i] = leak.Secret{Name: fmt.Sprint("KEY_", i), Value: fmt.Appendf(nil, "%x%x", random.Uint64(), random.Uint64())}
+	}
+	set := leak.New(secrets)
+	var ledger leak.Ledger
+	for i := range secrets {
+		for host := range 60 {
+			if !send(set, &ledger, fmt.Sprintf("h%d.test", host), string(secrets[i].Value[:8])) {
+				t.Fatalf("part of secret %d was refused at host %d", i, host)
+			}
+		}
+	}
+	if n := ledger.Covers(); n > 4096+100 {
+		t.Errorf("%d covers are remembered", n)
+	}
+	if send(set, &ledger, "h0.test", string(secrets[0].Value[8:16])) {
+		t.Error("what the first host got is forgotten")
+	}
+}
+
 func TestLedgerIsSafe(t *testing.T) {
 	set := leak.New(stolen)
 	var ledger leak.Ledger

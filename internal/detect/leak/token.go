@@ -47,6 +47,9 @@ var tokens = [...]token{
 // looked at.
 type Tokens struct {
 	Host string
+	// Allowed reports whether a vendor's tokens may go to Host, whoever that is; nil:
+	// only where that is the vendor's.
+	Allowed func(vendor string) bool
 	// Known reports whether the text of a token is one that is watched by itself: then
 	// it is somebody else's business. nil knows none.
 	Known func(text []byte) bool
@@ -180,7 +183,7 @@ func (s *Tokens) judge(text []byte, i, base, after int, ends, last bool) {
 			s.done = max(s.done, base+i+end)
 			s.take(&tokens[k], text[i:i+end], base+i)
 			return
-		case goesOn && tokens[k].sum && (s.live < 0 || base+i < s.live) && !vendorHost(tokens[k].vendor, s.Host):
+		case goesOn && tokens[k].sum && (s.live < 0 || base+i < s.live) && !s.belongs(tokens[k].vendor):
 			s.live = base + i
 		}
 	}
@@ -222,7 +225,7 @@ func checked(text []byte) bool {
 
 // take judges one token.
 func (s *Tokens) take(t *token, text []byte, at int) {
-	if s.Known != nil && s.Known(text) || vendorHost(t.vendor, s.Host) {
+	if s.Known != nil && s.Known(text) || s.belongs(t.vendor) {
 		return
 	}
 	f := &detect.Finding{
@@ -238,6 +241,11 @@ func (s *Tokens) take(t *token, text []byte, at int) {
 	case s.Weak != nil:
 		s.Weak(f)
 	}
+}
+
+// belongs reports whether vendor's tokens may go where the stream goes.
+func (s *Tokens) belongs(vendor string) bool {
+	return vendorHost(vendor, s.Host) || s.Allowed != nil && s.Allowed(vendor)
 }
 
 // vendorHost reports whether host is one of vendor's.
