@@ -9,6 +9,7 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/elazarl/goproxy"
 
@@ -265,8 +266,10 @@ func upgradeOf(h http.Header) string {
 
 // roundTrip sends r on its flow's own transport.
 func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
-	r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{Got1xxResponse: x.interim(r)}))
+	early := interim{x: x, asked: r}
+	r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{Got1xxResponse: early.pass}))
 	resp, err := x.f.roundTripper().RoundTrip(r)
+	early.end()
 	if err != nil {
 		return nil, err
 	}
@@ -281,18 +284,36 @@ func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// interim passes 1xx responses on, as httputil.ReverseProxy does.
-func (x *exchange) interim(r *http.Request) func(int, textproto.MIMEHeader) error {
-	return func(code int, header textproto.MIMEHeader) error {
-		if !r.ProtoAtLeast(1, 1) {
-			return nil
-		}
-		h := x.w.Header()
-		maps.Copy(h, http.Header(header))
-		x.w.ResponseWriter.WriteHeader(code)
-		clear(h)
+// interim passes 1xx responses on, as httputil.ReverseProxy does. They come on a
+// goroutine of the transport's, which goes on when the round trip has ended early, and
+// where nobody but we recovers.
+type interim struct {
+	x     *exchange
+	asked *http.Request
+
+	mu   sync.Mutex // held while one is passed on
+	over bool       // the round trip, and with it the use of the client's response
+}
+
+func (i *interim) pass(code int, header textproto.MIMEHeader) (err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	defer i.x.p.recover(func() { err = errEnded })
+	if i.over || !i.asked.ProtoAtLeast(1, 1) {
 		return nil
 	}
+	h := i.x.w.Header()
+	maps.Copy(h, http.Header(header))
+	i.x.w.ResponseWriter.WriteHeader(code)
+	clear(h)
+	return nil
+}
+
+// end returns when none is being passed on, and none will be.
+func (i *interim) end() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.over = true
 }
 
 // received is a response's body. It notices its end: the client may have it all
