@@ -126,6 +126,13 @@ func (c *collector) kind(k record.Kind) (n int) {
 	return n
 }
 
+// count is how many requests there were.
+func (c *collector) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.posts
+}
+
 // closeIdle closes what nobody uses, as a load balancer does.
 func (c *collector) closeIdle() {
 	c.mu.Lock()

@@ -42,8 +42,8 @@ type config struct {
 	HECProxy        *url.URL
 	HECAck          hec.Ack
 
-	FlushAtShutdown bool
-	Telemetry       []string // types; empty: off
+	Flush     flushMode
+	Telemetry []string // types; empty: off
 
 	RuntimeAPIAddr, EgressAddr, TelemetryAddr string
 	RunDir                                    string
@@ -103,7 +103,7 @@ var settings = []setting{
 		"auto": func(*config) {}, "on": func(c *config) { c.HECAck = hec.AckOn }, "off": func(c *config) { c.HECAck = hec.AckOff },
 	})},
 	{"GATEHOUSE_FLUSH", oneOf(map[string]func(*config){
-		"end": func(*config) {}, "shutdown": func(c *config) { c.FlushAtShutdown = true },
+		"adaptive": flushing(flushAdaptive), "end": flushing(flushEnd), "periodic": flushing(flushPeriodic), "shutdown": flushing(flushShutdown),
 	})},
 	{"GATEHOUSE_TELEMETRY", telemetryTypes},
 	{"GATEHOUSE_NEXT_WRAPPER", text(func(*config) *string { return new(string) })},
@@ -374,6 +374,8 @@ func telemetryTypes(c *config, v string) error {
 	}
 	return nil
 }
+
+func flushing(m flushMode) func(*config) { return func(c *config) { c.Flush = m } }
 
 func logLevel(level string) func(*config) { return func(c *config) { c.LogLevel = level } }
 

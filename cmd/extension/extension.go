@@ -65,6 +65,9 @@ type extension struct {
 	told        losses
 	expiredTold time.Time // up to when exceptions that ended were told
 	flushFailed bool
+	pace        pace
+	ending      atomic.Bool                        // SHUTDOWN is there
+	cut         atomic.Pointer[context.CancelFunc] // ends the flush that runs
 
 	mu       sync.Mutex
 	degraded []record.Degradation
@@ -87,9 +90,8 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 		Mask:  func(s string) string { return x.secrets.get().Mask(s) },
 		Spool: x.spool,
 	}
-	if cfg.Managed {
-		x.pipeline.UrgentBytes = 256 << 10
-	}
+	x.pipeline.UrgentBytes = cfg.Flush.urgentBytes(cfg.Managed)
+	x.pace.mode = cfg.Flush
 	x.guard = proxy.Guard{
 		Sandbox: &x.sandbox, Engine: new(attack.Engine), Detect: &attack.Engine{Profile: attack.Detect}, Value: attack.Value, Policy: x.policy.get, Scanner: x.secrets.scanner, Quiet: x.secrets.quiet, Follow: x.secrets.follow, Trim: x.secrets.trim, Packages: sync.OnceValue(packages), Answers: x.secrets.answers, Sweep: x.secrets.sweep, Marks: attack.Marks,
 		Report: x.report, Halted: x.halt, FailClosed: cfg.OnErrorClosed,

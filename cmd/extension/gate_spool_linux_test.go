@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"gatehouse/internal/emulator"
 	"gatehouse/internal/record"
@@ -118,6 +120,47 @@ func (g *gate) kill(t *testing.T) {
 	}
 }
 
+// SHUTDOWN with 300 ms left and a collector that does not answer: the findings are in
+// the log, the rest is on disk, and the extension goes by itself.
+func TestShutdownWithLittleTimeLeft(t *testing.T) {
+	c := newCollector(t)
+	env := c.env()
+	env["GATEHOUSE_LOG_LEVEL"] = "warn"
+	g := start(t, "func", setup{attach: wrapper, env: env, change: func(c *emulator.Config) { c.StopTimeout = 300 * time.Millisecond }})
+	g.invoke(t, `{"Say":"line"}`)
+	c.fail(silent)
+	g.invoke(t, sqlmap)
+	began := time.Now()
+	if err := g.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log := g.log("extension")
+	if len(printed(log)) != 1 || !strings.Contains(log, "records did not reach splunk") {
+		t.Errorf("after %v the log is\n%s", time.Since(began), log)
+	}
+	g.balance(t, c)
+}
+
+// A healthy collector has everything within a second of SHUTDOWN.
+func TestShutdownTakesNoSecond(t *testing.T) {
+	c := newCollector(t)
+	g := start(t, "func", setup{attach: wrapper, env: c.env()})
+	g.invoke(t, `{"Say":"line"}`)
+	began := time.Now()
+	if err := g.Shutdown(t.Context()); err != nil || time.Since(began) > time.Second {
+		t.Errorf("shutdown took %v (%v)", time.Since(began), err)
+	}
+	if a := g.balance(t, c); len(a.spooled) != 0 {
+		t.Errorf("on disk %v", a.spooled)
+	}
+}
+
+// silent never answers.
+func silent(_ http.ResponseWriter, r *http.Request, _ *collector) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	<-r.Context().Done()
+}
+
 func down(w http.ResponseWriter, _ *http.Request, _ *collector) {
 	answer(w, 503, `{"text":"Server is busy","code":9}`)
 }
@@ -150,5 +193,32 @@ func TestRecordsOutliveAKill(t *testing.T) {
 	}
 	if text, err := os.ReadFile(filepath.Join(g.env["GATEHOUSE_RUN_DIR"], "counters")); err != nil || len(text) != 4096 {
 		t.Errorf("counters: %d bytes, %v", len(text), err)
+	}
+}
+
+// The sandbox stands still while the other end closes what is idle: what comes after
+// is delivered all the same, once.
+func TestAThawAfterThePeerHungUp(t *testing.T) {
+	c := newCollector(t)
+	g := start(t, "func", setup{attach: wrapper, env: c.env()})
+	for range 3 {
+		g.invoke(t, sqlmap)
+		pid := g.process(t)
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		c.closeIdle()
+		time.Sleep(2 * time.Second) // the freeze under test
+		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.invoke(t, sqlmap)
+	if err := g.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a := g.balance(t, c)
+	if n := c.kind(record.Attack); n != 4 || c.twice != 0 || len(a.spooled) != 0 {
+		t.Errorf("%d attacks, %d records twice, on disk %v", n, c.twice, a.spooled)
 	}
 }

@@ -87,7 +87,8 @@ func start(t *testing.T, program string, s setup) *gate {
 	g.env = map[string]string{
 		"GATEHOUSE_RUN_DIR": filepath.Join(t.TempDir(), "run"), "GATEHOUSE_LOG_LEVEL": "error",
 		"GATEHOUSE_HEC_URL": g.console.HECURL(), "GATEHOUSE_HEC_TOKEN": g.console.HECToken(),
-		"GATEHOUSE_MODE": "enforce",
+		"GATEHOUSE_MODE": "enforce", "GATEHOUSE_FLUSH": "end",
+		"GORACE": "atexit_sleep_ms=0", // a second of each end otherwise, where it is built in
 	}
 	for _, name := range []string{"EGRESS", "RUNTIME_API", "TELEMETRY"} {
 		g.env["GATEHOUSE_"+name+"_ADDR"] = freeAddr(t)

@@ -43,6 +43,9 @@ func (x *extension) loop(ctx context.Context) error {
 	ask := func() {
 		go func() { // ends with its one answer
 			e, err := x.next(ctx)
+			if err == nil && isShutdown(e) {
+				x.hurry()
+			}
 			answers <- next{e, err}
 		}()
 	}
@@ -57,14 +60,17 @@ func (x *extension) loop(ctx context.Context) error {
 	for {
 		select {
 		case <-x.pipeline.Urgent():
-			x.flush(ctx, time.Now().Add(maxFlush))
+			x.flush(ctx, time.Now().Add(maxFlush), x.pipeline.Heavy())
+			if x.invoked { // we may be frozen at any time
+				x.closeIdleSink()
+			}
 		case now := <-ticks:
 			x.tick(ctx, now)
 		case a := <-answers:
 			if a.err != nil {
 				return a.err
 			}
-			if strings.EqualFold(a.event.Type, lambdaapi.Shutdown) {
+			if isShutdown(a.event) {
 				x.shutdown(ctx, a.event)
 				return nil
 			}
@@ -72,6 +78,17 @@ func (x *extension) loop(ctx context.Context) error {
 			x.started.Do(coldstart.Over) // the first answer is out
 			ask()
 		}
+	}
+}
+
+func isShutdown(e *lambdaapi.Event) bool { return strings.EqualFold(e.Type, lambdaapi.Shutdown) }
+
+// hurry ends a flush that runs, and lets none begin: SHUTDOWN, which may leave us
+// little time, flushes itself.
+func (x *extension) hurry() {
+	x.ending.Store(true)
+	if cut := x.cut.Load(); cut != nil {
+		(*cut)()
 	}
 }
 
@@ -83,7 +100,7 @@ func (x *extension) tick(ctx context.Context, now time.Time) {
 		x.tellExpired(now)
 		x.health()
 	}
-	x.flush(ctx, now.Add(maxFlush))
+	x.flush(ctx, now.Add(maxFlush), x.pace.ticks(now) || x.pipeline.Heavy())
 }
 
 // maxAsks is how often one event is asked for when the connection to Lambda
@@ -125,10 +142,20 @@ func (x *extension) invoke(ctx context.Context, e *lambdaapi.Event) {
 	if over, _ := x.endings.over(e.RequestID); over && !x.sandbox.Relayed() {
 		x.guard.Finish(e.RequestID, "success") // without the relay nobody else closes it
 	}
-	if !x.cfg.FlushAtShutdown {
-		x.flush(ctx, end)
-	}
+	x.flush(ctx, end, x.pace.due(time.Now()) || x.pipeline.Heavy())
+	x.flushLate(ctx, end)
 	x.egress.CloseIdle()
+	x.closeIdleSink()
+}
+
+// flushLate sends findings that were made while the rest was sent: no freeze comes
+// before them.
+func (x *extension) flushLate(ctx context.Context, end time.Time) {
+	select {
+	case <-x.pipeline.Urgent():
+		x.flush(ctx, end, false)
+	default:
+	}
 }
 
 // open notes the invocation. Where the relay sees events, it knows better whether
@@ -165,30 +192,31 @@ func (x *extension) await(ctx context.Context, requestID string, end time.Time) 
 		select {
 		case <-changed:
 		case <-x.pipeline.Urgent():
-			x.flush(ctx, end)
+			x.flush(ctx, end, x.pipeline.Heavy())
 		case <-timer.C:
 			return false
 		}
 	}
 }
 
-// flush sends what is queued, until end at the latest. A failure is said when it
-// starts and when it ends.
-func (x *extension) flush(ctx context.Context, end time.Time) {
+// flush sends findings and health, and where all is set the rest, until end at the
+// latest. A failure is said when it starts and when it ends.
+func (x *extension) flush(ctx context.Context, end time.Time, all bool) {
 	limit := time.Now().Add(maxFlush)
 	if end.Before(limit) {
 		limit = end
 	}
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
-	err := x.pipeline.Flush(ctx)
-	if err == nil && x.tellLosses() {
-		err = x.pipeline.FlushUrgent(ctx)
+	x.cut.Store(&cancel)
+	if x.ending.Load() {
+		return
 	}
+	err := x.send(ctx, all)
 	if errors.Is(err, hec.ErrConfig) {
 		err = nil // the client has said it
 	}
-	if failed := err != nil; failed != x.flushFailed {
+	if failed := err != nil; failed != x.flushFailed && !x.ending.Load() {
 		x.flushFailed = failed
 		if failed {
 			x.log.Warn("records are not delivered", zap.Error(err))
@@ -196,9 +224,18 @@ func (x *extension) flush(ctx context.Context, end time.Time) {
 			x.log.Warn("records are delivered again")
 		}
 	}
-	if x.invoked { // we may be frozen next
-		x.closeIdleSink()
+}
+
+func (x *extension) send(ctx context.Context, all bool) error {
+	flush := x.pipeline.FlushUrgent
+	if all {
+		flush = x.pipeline.Flush
+		x.pace.flushed(time.Now())
 	}
+	if err := flush(ctx); err != nil || !x.tellLosses() {
+		return err
+	}
+	return x.pipeline.FlushUrgent(ctx)
 }
 
 // health says once how the function is attached and what does not work, as soon
@@ -300,8 +337,28 @@ func (x *extension) shutdown(ctx context.Context, e *lambdaapi.Event) {
 	}
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
+	x.lastWords(ctx)
 	x.pipeline.Shutdown(ctx)
 	x.sayLeft()
+}
+
+// quiet is how long nothing must come any more before the end: Lambda delivers what it
+// still has of the telemetry, beside SHUTDOWN.
+const quiet = 50 * time.Millisecond
+
+// lastWords sends what comes until nothing does.
+func (x *extension) lastWords(ctx context.Context) {
+	for made := uint64(0); x.telemetry.Load() && made != x.pipeline.Made(); {
+		made = x.pipeline.Made()
+		if x.pipeline.Flush(ctx) != nil {
+			return
+		}
+		select {
+		case <-time.After(quiet):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // statusAt is what became of an invocation that was open at the end of the

@@ -96,6 +96,7 @@ func (d *demo) attach(c *emulator.Config, dir string) error {
 	c.Env["GATEHOUSE_HEC_URL"] = d.console.HECURL()
 	c.Env["GATEHOUSE_HEC_TOKEN"] = d.console.HECToken()
 	c.Env["GATEHOUSE_UPSTREAM_CA"] = d.remote.CAFile
+	c.Env["GATEHOUSE_FLUSH"] = "end" // the page is to show an invocation as soon as it is over
 	c.Env["GATEHOUSE_LOG_LEVEL"] = "error"
 	return nil
 }

@@ -70,6 +70,8 @@ type Config struct {
 	// InitTimeout is how long Init may take: when zero 10 s, and on managed
 	// instances the larger of 130 s and Timeout.
 	InitTimeout time.Duration
+	// StopTimeout is how long the end may take, 2 s when zero and at most.
+	StopTimeout time.Duration
 	// MemoryMB is the function's memory size, 128 MB when zero. Nothing
 	// enforces it, but see CPUShare.
 	MemoryMB int
@@ -102,6 +104,9 @@ func (c *Config) check() error {
 	if c.Timeout < 0 || c.Timeout > 900*time.Second {
 		errs = append(errs, fmt.Errorf("timeout %v: want at most 900 s", c.Timeout))
 	}
+	if c.StopTimeout < 0 || c.StopTimeout > stopExternal {
+		errs = append(errs, fmt.Errorf("time-out of the end %v: want at most %v", c.StopTimeout, stopExternal))
+	}
 	if c.MemoryMB < 0 || c.MemoryMB > 10240 {
 		errs = append(errs, fmt.Errorf("memory %d MB: want at most 10240", c.MemoryMB))
 	}
@@ -124,6 +129,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.MemoryMB == 0 {
 		c.MemoryMB = defaultMemoryMB
+	}
+	if c.StopTimeout == 0 {
+		c.StopTimeout = stopExternal
 	}
 	if c.LogFormat == "" {
 		c.LogFormat = "Text"

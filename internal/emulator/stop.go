@@ -48,9 +48,9 @@ func (s *sandbox) stopLimit() time.Duration {
 	var limit time.Duration
 	for _, e := range s.extensions {
 		if !e.internal {
-			return stopExternal
+			return s.cfg.StopTimeout
 		}
-		limit = stopInternal
+		limit = min(stopInternal, s.cfg.StopTimeout)
 	}
 	return limit
 }

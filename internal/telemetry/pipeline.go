@@ -42,7 +42,8 @@ type Pipeline struct {
 	Mask func(s string) string
 	// MaxBytes bounds the memory of waiting records; 0: 8 MiB.
 	MaxBytes int
-	// UrgentBytes is how many waiting bytes are urgent, findings or not; 0: none.
+	// UrgentBytes is how many bytes of records are urgent, findings or not, that no
+	// Flush has seen; 0: none.
 	UrgentBytes int
 	// Spool says where records are kept that Sink did not take, once, when the first
 	// is there; nil, or one that returns nil: in memory alone.
@@ -56,6 +57,7 @@ type Pipeline struct {
 	mu       sync.Mutex
 	queues   [classes]queue
 	bytes    int               // waiting and in flight
+	fresh    int               // added since the last Flush
 	flights  int               // items in flight
 	held     map[uint64][]Item // of those, what a Confirmer is still to be asked about, by receipt
 	holds    perKind           // what held has
@@ -162,11 +164,21 @@ func (p *Pipeline) enqueue(it Item) bool {
 	it.order = p.order
 	p.queues[c].push(it)
 	p.bytes += it.size()
-	if c >= attacks || p.UrgentBytes > 0 && p.bytes >= p.UrgentBytes {
+	p.fresh += it.size()
+	if c >= attacks || p.heavy() {
 		signal(p.urgent)
 	}
 	return true
 }
+
+// Heavy reports whether UrgentBytes are reached.
+func (p *Pipeline) Heavy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.heavy()
+}
+
+func (p *Pipeline) heavy() bool { return p.UrgentBytes > 0 && p.fresh >= p.UrgentBytes }
 
 // makeRoom drops the oldest items of classes below c until size more bytes fit.
 // It drops nothing where that would not be enough.
@@ -248,6 +260,9 @@ func (p *Pipeline) flush(ctx context.Context, all bool) error {
 func (p *Pipeline) offer(ctx context.Context, all bool) error {
 	p.mu.Lock()
 	last := p.order
+	if all {
+		p.fresh = 0
+	}
 	p.mu.Unlock()
 	for {
 		seg, batch := p.pick(last, all)

@@ -435,7 +435,7 @@ func behind(t *testing.T, s *sink, rows []corpus.Row, all map[string]string, fro
 	t.Helper()
 	dir := t.TempDir()
 	env := map[string]string{
-		"AWS_LAMBDA_EXEC_WRAPPER": "/opt/gatehouse/wrapper", "GATEHOUSE_MODE": "enforce", "GATEHOUSE_RUN_DIR": filepath.Join(dir, "run"),
+		"AWS_LAMBDA_EXEC_WRAPPER": "/opt/gatehouse/wrapper", "GATEHOUSE_MODE": "enforce", "GATEHOUSE_FLUSH": "end", "GATEHOUSE_RUN_DIR": filepath.Join(dir, "run"),
 		"GATEHOUSE_POLICY": filepath.Join(dir, "policy.yaml"), "GATEHOUSE_UPSTREAM_CA": s.caFile,
 		"TEST_RESOLV": all["TEST_RESOLV"], "AT_INIT": string(order(t, rows, from, to, 0, "init")),
 	}

@@ -38,7 +38,7 @@ func TestHonest(t *testing.T) {
 	}
 	env := honestEnv()
 	maps.Copy(env, map[string]string{
-		"AWS_LAMBDA_EXEC_WRAPPER": "/opt/gatehouse/wrapper", "GATEHOUSE_MODE": "enforce", "GATEHOUSE_RUN_DIR": filepath.Join(dir, "run"),
+		"AWS_LAMBDA_EXEC_WRAPPER": "/opt/gatehouse/wrapper", "GATEHOUSE_MODE": "enforce", "GATEHOUSE_FLUSH": "end", "GATEHOUSE_RUN_DIR": filepath.Join(dir, "run"),
 		"GATEHOUSE_POLICY": filepath.Join(dir, "policy.yaml"), "GATEHOUSE_UPSTREAM_CA": s.caFile, "TEST_RESOLV": "/etc/resolv.conf",
 	})
 	for _, name := range []string{"EGRESS", "RUNTIME_API", "TELEMETRY"} {
