@@ -61,6 +61,9 @@ func (x *exchange) admit(r *http.Request) *http.Response {
 		return x.refuse(r, v)
 	}
 	clean(r)
+	if !x.f.quiet && x.p.Guard.Scanner != nil {
+		r.Header.Del("Sec-Websocket-Extensions") // a compressed frame could not be looked into
+	}
 	if v, found := x.scanHead(r); found {
 		return x.refuse(r, v)
 	}
@@ -241,7 +244,7 @@ func cleanHeader(h http.Header) {
 	}
 	for _, name := range []string{
 		"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-		"Te", "Trailer", "Transfer-Encoding", "Upgrade",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings",
 	} {
 		h.Del(name)
 	}
@@ -256,10 +259,21 @@ func hasToken(list, token string) bool {
 	return false
 }
 
-// upgradeOf returns the protocol that h asks to change to, or "".
+// upgradeOf returns the protocol that h asks to change to, or "". HTTP/2 and TLS are none:
+// what a request may do would not be asked again behind them, and a server may ignore
+// that it was asked for (RFC 9110, 7.8; RFC 9113 knows h2c no more).
 func upgradeOf(h http.Header) string {
-	if slices.ContainsFunc(h["Connection"], func(v string) bool { return hasToken(v, "upgrade") }) {
-		return h.Get("Upgrade")
+	if !slices.ContainsFunc(h["Connection"], func(v string) bool { return hasToken(v, "upgrade") }) {
+		return ""
+	}
+	for _, list := range h["Upgrade"] {
+		for protocol := range strings.SplitSeq(list, ",") {
+			protocol = textproto.TrimString(protocol)
+			name, _, _ := strings.Cut(strings.ToLower(protocol), "/")
+			if name != "" && name != "h2c" && name != "http" && name != "tls" {
+				return protocol
+			}
+		}
 	}
 	return ""
 }

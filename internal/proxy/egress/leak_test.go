@@ -193,6 +193,40 @@ func TestLeakInUpgrade(t *testing.T) {
 	}
 }
 
+// TestUpgradesThatCannotBeRead: a server is not asked for another HTTP, behind which no
+// request would be judged, nor for frames that are compressed.
+func TestUpgradesThatCannotBeRead(t *testing.T) {
+	for _, way := range ways[:2] {
+		for asked, want := range map[string]string{
+			"h2c": "", "HTTP/2.0": "", "TLS/1.0": "", "websocket": "websocket", "h2c, websocket": "websocket", "test": "test",
+		} {
+			t.Run(way.name+"/"+asked, func(t *testing.T) {
+				w := new(witness)
+				s := way.server(t, w)
+				g := newGate(t, "mode: enforce\negress:"+hosts+inspecting, nil)
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url("api.test", "/"), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header = http.Header{
+					"Connection": {"Upgrade, HTTP2-Settings"}, "Upgrade": {asked}, "Http2-Settings": {"AAMAAABkAAQAoAAAAAIAAAAA"},
+					"Sec-Websocket-Extensions": {"permessage-deflate"},
+				}
+				resp, err := way.client(g).Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = resp.Body.Close()
+				saw, _ := w.saw()
+				if want != "" && !strings.Contains(saw, "Upgrade:["+want+"]") || want == "" && strings.Contains(saw, "Upgrade") ||
+					strings.Contains(saw, "Settings") || strings.Contains(saw, "permessage") {
+					t.Errorf("the server was asked %q", saw)
+				}
+			})
+		}
+	}
+}
+
 // upgrader changes to a protocol that echoes.
 func upgrader(got *bytes.Buffer, done chan struct{}) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

@@ -8,8 +8,8 @@ import (
 
 // frames is a detect.Scanner for what a WebSocket client sends: it unmasks the
 // payloads (RFC 6455, 5.3) for the scanner within, to which the frames are one
-// stream, and counts in bytes of the wire. What permessage-deflate compressed is
-// not seen.
+// stream, and counts in bytes of the wire. Extensions are not offered to servers where
+// somebody looks; a payload that one changed all the same is not read, and counted.
 type frames struct {
 	inner detect.Scanner
 
@@ -19,7 +19,9 @@ type frames struct {
 	at   int // place in key
 
 	pending []span // in order; the first is not cleared
-	waiting int    // their bytes
+	heads   int    // their bytes that are no payload
+	unread  int    // payload bytes that left in a form nobody looked into
+	reason  string // of the first
 	cleared int    // payload bytes that inner cleared and no span has used yet
 	owed    int    // payload bytes that left before inner cleared them
 }
@@ -30,8 +32,9 @@ type span struct {
 	payload bool
 }
 
-// maxWaiting bounds what waits behind the beginning of a secret, in bytes: more
-// lets it pass, and what follows it is still judged.
+// maxWaiting bounds the headers that wait behind what inner holds, in bytes: more let it
+// pass, as it is, and what follows it is still judged. Payload is bounded by what inner
+// holds.
 const maxWaiting = 64 << 10
 
 func (w *frames) Write(p []byte) (int, *detect.Finding) {
@@ -62,8 +65,22 @@ func (w *frames) Flush() (int, *detect.Finding) {
 
 func (w *frames) Close() *detect.Finding { return w.inner.Close() }
 
-// Uninspected is inner's; see detect.Gapped.
-func (w *frames) Uninspected() (reason string, bytes int) { return uninspected(w.inner) }
+// Uninspected is inner's and w's; see detect.Gapped.
+func (w *frames) Uninspected() (reason string, bytes int) {
+	reason, bytes = uninspected(w.inner)
+	if reason == "" {
+		reason = w.reason
+	}
+	return reason, bytes + w.unread
+}
+
+// gap counts n bytes of payload that nobody looks into.
+func (w *frames) gap(reason string, n uint64) {
+	if n > 0 && w.reason == "" {
+		w.reason = reason
+	}
+	w.unread += int(min(n, 1<<40))
+}
 
 // ended reports whether what was written ends with a frame.
 func (w *frames) ended() bool { return w.left == 0 && len(w.head) == 0 }
@@ -98,6 +115,7 @@ func headerLen(second byte) int {
 
 // begin reads the header that is complete.
 func (w *frames) begin() {
+	const extended = 0x70 // the bits that are left to extensions
 	rest := w.head[2:]
 	switch n := w.head[1] & 0x7f; n {
 	case 126:
@@ -106,6 +124,9 @@ func (w *frames) begin() {
 		w.left, rest = binary.BigEndian.Uint64(rest), rest[8:]
 	default:
 		w.left = uint64(n)
+	}
+	if w.head[0]&extended != 0 {
+		w.gap("encoding", w.left)
 	}
 	w.key, w.at = [4]byte{}, 0
 	copy(w.key[:], rest) // stays zero, which changes nothing, where there is no mask
@@ -133,7 +154,9 @@ func (w *frames) clear(n int) {
 }
 
 func (w *frames) add(s span) {
-	w.waiting += s.n
+	if !s.payload {
+		w.heads += s.n
+	}
 	if n := len(w.pending); n > 0 && w.pending[n-1].payload == s.payload {
 		w.pending[n-1].n += s.n
 		return
@@ -143,18 +166,20 @@ func (w *frames) add(s span) {
 
 // release returns how many bytes of the wire may leave.
 func (w *frames) release() (n int) {
-	defer func() { w.waiting -= n }()
-	full := w.waiting > maxWaiting+w.cleared
+	full := w.heads > maxWaiting
 	for len(w.pending) > 0 {
 		s := &w.pending[0]
 		use := s.n
 		if s.payload {
-			if full {
-				w.owed += max(0, s.n-w.cleared)
-				w.cleared = max(w.cleared, s.n)
+			if full && s.n > w.cleared {
+				w.gap("budget", uint64(s.n-w.cleared))
+				w.owed += s.n - w.cleared
+				w.cleared = s.n
 			}
 			use = min(s.n, w.cleared)
 			w.cleared -= use
+		} else {
+			w.heads -= use
 		}
 		n += use
 		if s.n -= use; s.n > 0 {

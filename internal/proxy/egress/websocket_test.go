@@ -1,10 +1,15 @@
 package egress_test
 
 import (
+	"bytes"
 	"encoding/binary"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
+
+	"gatehouse/internal/detect"
 	"gatehouse/internal/detect/leak"
 	"gatehouse/internal/proxy/egress"
 )
@@ -87,11 +92,55 @@ func TestFramesBound(t *testing.T) {
 	for range 20000 {
 		write(frame(9, ""))
 	}
-	if waits := sent - cleared; waits > 64<<10 {
+	if waits := sent - cleared; waits > 64<<10+20 {
 		t.Errorf("%d bytes wait", waits)
+	}
+	if reason, n := s.(detect.Gapped).Uninspected(); reason != "budget" || n != 20 {
+		t.Errorf("%d bytes have left unread: %s", n, reason)
 	}
 	if !write(frame(0, secret[20:])) {
 		t.Error("the secret was not found behind the frames")
+	}
+}
+
+// TestFramesCompressed: what an extension made of a frame is not read, and counted; what
+// is compressed within waits until it is decoded, whatever frames it comes in.
+func TestFramesCompressed(t *testing.T) {
+	set := leak.New([]leak.Secret{{Name: "AWS_SECRET_ACCESS_KEY", Value: []byte(secret), Fingerprint: "0123456789ab"}})
+	decoding := func() detect.Scanner {
+		return leak.Decode(detect.Outlet{Place: "body"}, nil, set.Touches, func() detect.Scanner { return set.Scanner(leak.Stream{}) })
+	}
+	s := egress.Frames(decoding()).(detect.Gapped)
+	deflated := frame(1, "whatever it is")
+	deflated[0] |= 0x40 // permessage-deflate (RFC 7692)
+	if n, f := s.Write(append(frame(1, "hello"), deflated...)); n != 11+20 || f != nil {
+		t.Errorf("%d bytes, %+v", n, f)
+	}
+	if reason, n := s.Uninspected(); reason != "encoding" || n != len("whatever it is") {
+		t.Errorf("%d bytes uninspected: %s", n, reason)
+	}
+
+	random := rand.New(rand.NewPCG(1, 2))
+	text := []byte(secret)
+	for len(text) < 120<<10 {
+		text = append(text, byte(random.Uint32()>>2&63+32))
+	}
+	var packed bytes.Buffer
+	z, err := zstd.NewWriter(&packed, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = z.Write(text) // into memory
+	_ = z.Close()
+	s = egress.Frames(decoding()).(detect.Gapped)
+	cleared := 0
+	var found *detect.Finding
+	for rest := frame(2, packed.String()); len(rest) > 0 && found == nil; rest = rest[min(4<<10, len(rest)):] {
+		n, f := s.Write(rest[:min(4<<10, len(rest))])
+		cleared, found = cleared+n, f
+	}
+	if found == nil || cleared > 64 {
+		t.Errorf("%d of %d bytes left before %+v", cleared, packed.Len(), found)
 	}
 }
 
