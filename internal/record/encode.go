@@ -17,6 +17,9 @@ const maxDepth = 256
 // that are not JSON, or nest more than 256 deep, come as strings, so that only an
 // impossible time (year 10000) is an error.
 func (r *Record) Encode() ([]byte, error) {
+	if out, ok := r.line(); ok {
+		return out, nil
+	}
 	c := *r
 	c.Time = c.Time.UTC()
 	if math.IsNaN(c.DurationMS) || math.IsInf(c.DurationMS, 0) {
