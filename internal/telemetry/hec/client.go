@@ -212,6 +212,7 @@ func (c *Client) compress(body []byte) ([]byte, string) {
 		return body, ""
 	}
 	var b bytes.Buffer
+	b.Grow(len(body) / 8)
 	if c.zip == nil {
 		// BestSpeed is a known level.
 		c.zip, _ = gzip.NewWriterLevel(&b, gzip.BestSpeed)

@@ -92,6 +92,11 @@ func (d *delivery) body(batch []telemetry.Item) (body []byte, n int) {
 	if d.noIndex {
 		index = ""
 	}
+	size := 0
+	for i := range batch {
+		size += len(batch[i].JSON) + envelopeSize
+	}
+	body = make([]byte, 0, min(size, d.size+maxEvent))
 	for i := range batch {
 		before := len(body)
 		body = appendEnvelope(body, &batch[i], index, d.event)

@@ -1,9 +1,9 @@
 package hec
 
 import (
+	"bytes"
 	"encoding/json"
-	"fmt"
-	"strings"
+	"strconv"
 	"time"
 
 	"gatehouse/internal/record"
@@ -14,46 +14,67 @@ import (
 // Splunk's own bound is 5 MB, Splunk Cloud's cap on a body a little more.
 const maxEvent = 900 << 10
 
-// appendEnvelope adds it to dst in HEC's envelope, the event cut to limit bytes. It never adds a key that HEC
-// does not know: Splunk answers 200 to such an object and silently drops what
-// follows.
+// envelopeSize is what an envelope usually has beside the event, in bytes.
+const envelopeSize = 256
+
+// appendEnvelope adds it to dst in HEC's envelope, the event cut to limit bytes. It never
+// adds a key that HEC does not know: Splunk answers 200 to such an object and silently
+// drops what follows.
 func appendEnvelope(dst []byte, it *telemetry.Item, index string, limit int) []byte {
 	dst = append(dst, '{')
-	if t := epoch(it.Time); t != "" {
-		dst = append(append(append(dst, `"time":`...), t...), ',')
-	}
+	dst = appendEpoch(dst, it.Time)
 	if it.Host != "" {
-		dst = appendPair(dst, "host", it.Host)
+		dst = appendPair(dst, "host", it.Host, "")
 	}
-	source := "lambda"
-	if it.Region != "" {
-		source += ":" + it.Region
+	if it.Region == "" {
+		dst = appendPair(dst, "source", "lambda", "")
+	} else {
+		dst = appendPair(dst, "source", "lambda:", it.Region)
 	}
-	dst = appendPair(dst, "source", source)
-	dst = appendPair(dst, "sourcetype", "gatehouse:lambda:"+string(it.Kind))
+	dst = appendPair(dst, "sourcetype", "gatehouse:lambda:", string(it.Kind))
 	if index != "" {
-		dst = appendPair(dst, "index", index)
+		dst = appendPair(dst, "index", index, "")
 	}
 	dst = append(dst, `"event":`...)
 	dst = append(dst, record.Shorten(it.JSON, limit)...)
 	return append(dst, '}', '\n')
 }
 
-func appendPair(dst []byte, key, value string) []byte {
-	quoted, err := json.Marshal(value)
-	if err != nil { // a string always encodes
-		return dst
-	}
+// appendPair appends a member whose value is a and b together.
+func appendPair(dst []byte, key, a, b string) []byte {
 	dst = append(append(append(dst, '"'), key...), '"', ':')
+	if plain(a) && plain(b) {
+		return append(append(append(append(dst, '"'), a...), b...), '"', ',')
+	}
+	quoted, err := json.Marshal(a + b)
+	if err != nil { // a string always encodes
+		quoted = []byte(`""`)
+	}
 	return append(append(dst, quoted...), ',')
 }
 
-// epoch returns t in seconds as decimal text, which a float64 could not hold; ""
-// before 1970.
-func epoch(t time.Time) string {
-	if t.Unix() <= 0 {
-		return ""
+// plain reports whether s stands in JSON as it is.
+func plain(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ', c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
+			return false
+		}
 	}
-	s := fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond())
-	return strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	return true
+}
+
+// appendEpoch appends the time in seconds as decimal text, which a float64 could not hold;
+// nothing before 1970.
+func appendEpoch(dst []byte, t time.Time) []byte {
+	if t.Unix() <= 0 {
+		return dst
+	}
+	dst = strconv.AppendInt(append(dst, `"time":`...), t.Unix(), 10)
+	if n := t.Nanosecond(); n > 0 {
+		var digits [10]byte
+		text := strconv.AppendInt(digits[:0], int64(1_000_000_000+n), 10) // with leading zeroes behind the 1
+		dst = append(append(dst, '.'), bytes.TrimRight(text[1:], "0")...)
+	}
+	return append(dst, ',')
 }

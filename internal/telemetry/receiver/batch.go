@@ -62,16 +62,16 @@ func (b *batch) read(body io.Reader) error {
 		if n == maxEvents {
 			return errTooMany
 		}
-		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
-			return err
-		}
 		var e event
-		if json.Unmarshal(raw, &e) != nil {
+		var other *json.UnmarshalTypeError
+		switch err := d.Decode(&e); {
+		case errors.As(err, &other): // JSON, and no event
 			b.count(func(s *Stats) { s.Unreadable++ })
-			continue
+		case err != nil:
+			return err
+		default:
+			b.add(e)
 		}
-		b.add(e)
 	}
 	_, err = d.Token()
 	return err
@@ -136,8 +136,8 @@ func (b *batch) follow(typ, requestID string) {
 // line fills r with a line of the function or of an extension.
 func (b *batch) line(r *record.Record, typ string, raw json.RawMessage) {
 	r.Kind, r.LogType = record.Log, typ
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
+	s, ok := unquote(raw)
+	if ok {
 		s = strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r")
 		raw = nil
 		if strings.HasPrefix(s, "{") && json.Valid([]byte(s)) {
@@ -207,8 +207,8 @@ func word(v any) string {
 
 // text returns the JSON string raw, cut to n bytes, or "".
 func text(raw json.RawMessage, n int) string {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
+	s, ok := unquote(raw)
+	if !ok {
 		return ""
 	}
 	if len(s) > n {
@@ -218,6 +218,33 @@ func text(raw json.RawMessage, n int) string {
 		}
 	}
 	return s
+}
+
+// unquote returns the JSON string raw. What has no escapes but that of a line break at its
+// end, as most lines do, is read without reflection.
+func unquote(raw json.RawMessage) (s string, ok bool) {
+	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
+		return "", json.Unmarshal(raw, &s) == nil
+	}
+	inner := raw[1 : len(raw)-1]
+	text, broken := bytes.CutSuffix(inner, []byte(`\n`))
+	if isPlain(text) {
+		if broken {
+			return string(text) + "\n", true
+		}
+		return string(text), true
+	}
+	return s, json.Unmarshal(raw, &s) == nil
+}
+
+// isPlain reports whether text of a JSON string stands for itself.
+func isPlain(text []byte) bool {
+	for _, c := range text {
+		if c < ' ' || c > '~' || c == '\\' || c == '"' {
+			return false
+		}
+	}
+	return true
 }
 
 // when reads an event's time. The zero time, which Add replaces, stands for one
