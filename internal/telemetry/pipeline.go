@@ -331,7 +331,14 @@ func (p *Pipeline) take(low, high class, last uint64) []Item {
 // takeFrom takes items from queues by their order, up to limit bytes of them and at
 // least one.
 func (p *Pipeline) takeFrom(queues []queue, last uint64, limit int) []Item {
-	var batch []Item
+	waiting := 0
+	for i := range queues {
+		waiting += queues[i].len()
+	}
+	if waiting == 0 {
+		return nil
+	}
+	batch := make([]Item, 0, min(waiting, batchItems))
 	for size := 0; len(batch) < batchItems; {
 		var next *queue
 		for i := range queues {

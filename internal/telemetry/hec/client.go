@@ -25,6 +25,8 @@ import (
 // Limits.
 const (
 	defaultBatch = 1 << 20
+	// keptText is how much room for bodies is kept from one Send to the next.
+	keptText = defaultBatch + defaultBatch/4
 	// maxRejects bounds the objects that one Send takes out of its batch; the rest
 	// waits for the next.
 	maxRejects = 16
@@ -78,8 +80,9 @@ type Client struct {
 	channel string
 	token   string // "": to be fetched
 	zip     *gzip.Writer
-	size    int  // bound of a body, learned from the server
-	noIndex bool // the index was refused, the token's default serves
+	text    []byte // room for a request's body before compression
+	size    int    // bound of a body, learned from the server
+	noIndex bool   // the index was refused, the token's default serves
 	circuit circuit
 	acks    acks
 	final   atomic.Bool // TryNow was called: there is no later
@@ -209,7 +212,7 @@ const minZip = 1400
 // compress returns body as it is sent, and its Content-Encoding.
 func (c *Client) compress(body []byte) ([]byte, string) {
 	if len(body) < minZip {
-		return body, ""
+		return bytes.Clone(body), "" // body is written over by the next, and this one may still be on its way
 	}
 	var b bytes.Buffer
 	b.Grow(len(body) / 8)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,7 +87,7 @@ func (d *delivery) next(ctx context.Context, batch []telemetry.Item) (int, error
 	return d.index(batch, n, len(body), reply)
 }
 
-// body builds a request of as many items as fit, at least one.
+// body builds a request of as many items as fit, at least one. It holds until the next.
 func (d *delivery) body(batch []telemetry.Item) (body []byte, n int) {
 	index := d.Index
 	if d.noIndex {
@@ -96,7 +97,10 @@ func (d *delivery) body(batch []telemetry.Item) (body []byte, n int) {
 	for i := range batch {
 		size += len(batch[i].JSON) + envelopeSize
 	}
-	body = make([]byte, 0, min(size, d.size+maxEvent))
+	body = slices.Grow(d.text[:0], min(size, d.size+maxEvent))
+	if cap(body) <= keptText {
+		d.text = body
+	}
 	for i := range batch {
 		before := len(body)
 		body = appendEnvelope(body, &batch[i], index, d.event)

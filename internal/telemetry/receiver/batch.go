@@ -22,6 +22,7 @@ var (
 type batch struct {
 	*Receiver
 	signals []event
+	record  record.Record  // of the present event
 	same    map[uint64]int // how often an event came in this batch
 }
 
@@ -84,7 +85,8 @@ func (b *batch) add(e event) {
 		return
 	}
 	typ := text(e.Type, maxWord)
-	r := &record.Record{Time: when(e.Time)}
+	r := &b.record // Add keeps nothing of it
+	*r = record.Record{Time: when(e.Time)}
 	if strings.HasPrefix(typ, "platform.") {
 		b.platform(r, typ, e)
 	} else {
