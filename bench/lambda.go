@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -18,6 +20,8 @@ type Lambda struct {
 	Registered, Ready chan time.Time
 	// Waiting takes the time at which the function asked for an event.
 	Waiting chan time.Time
+	// Telemetry takes where an extension wants telemetry, on this machine.
+	Telemetry chan string
 	// Failed takes what the extension or the function complained of.
 	Failed chan string
 
@@ -27,10 +31,11 @@ type Lambda struct {
 	invoke chan Event
 }
 
-// Event is one invocation.
+// Event is one invocation, or the end of the sandbox.
 type Event struct {
-	ID   string
-	Body []byte
+	ID       string
+	Body     []byte
+	Shutdown bool
 }
 
 const (
@@ -46,7 +51,7 @@ func NewLambda() (*Lambda, error) {
 	}
 	a := &Lambda{
 		Registered: make(chan time.Time, 1), Ready: make(chan time.Time, 1),
-		Waiting: make(chan time.Time, 1), Failed: make(chan string, 16),
+		Waiting: make(chan time.Time, 1), Telemetry: make(chan string, 1), Failed: make(chan string, 16),
 		addr: l.Addr().String(), events: make(chan Event), invoke: make(chan Event, 1),
 	}
 	mux := http.NewServeMux()
@@ -81,7 +86,14 @@ func (a *Lambda) register(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Lambda) subscribe(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
+	var wanted struct{ Destination struct{ URI string } }
+	_ = json.NewDecoder(r.Body).Decode(&wanted) // without a destination nobody gets any
+	if u, err := url.Parse(wanted.Destination.URI); err == nil && u.Port() != "" {
+		select {
+		case a.Telemetry <- "http://127.0.0.1:" + u.Port() + u.Path:
+		default: // nobody takes it
+		}
+	}
 	_, _ = io.WriteString(w, `"OK"`)
 }
 
@@ -89,6 +101,10 @@ func (a *Lambda) extensionNext(w http.ResponseWriter, r *http.Request) {
 	mark(a.Ready)
 	select {
 	case e := <-a.invoke:
+		if e.Shutdown {
+			fmt.Fprintf(w, `{"eventType":"SHUTDOWN","shutdownReason":"spindown","deadlineMs":%d}`, time.Now().Add(2*time.Second).UnixMilli())
+			return
+		}
 		w.Header().Set("Lambda-Extension-Event-Identifier", e.ID)
 		fmt.Fprintf(w, `{"eventType":"INVOKE","deadlineMs":%d,"requestId":%q,"invokedFunctionArn":%q}`, deadline(), e.ID, arn)
 	case <-r.Context().Done():

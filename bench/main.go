@@ -5,6 +5,7 @@
 //	bench invoke [flags]   what the relay and the inspection add to an invocation
 //	bench detect [flags]   what the event firewall finds and what it flags wrongly
 //	bench egress [flags]   what the egress proxy costs
+//	bench logs   [flags]   what sending a function's lines to Splunk costs
 //
 // scripts/bench builds the programs that it compares and calls it. It exits 0 when
 // a goal was missed, and 1 with -check.
@@ -22,6 +23,7 @@ type programs struct {
 	zip, policy                          string
 	engine, noengine                     string
 	splice, goproxy, limited             string
+	forwarder                            string
 	long, latency                        bool
 }
 
@@ -46,6 +48,7 @@ func run() error {
 	flags.StringVar(&p.splice, "splice", "", "`path` of bench/splice")
 	flags.StringVar(&p.goproxy, "goproxy", "", "`path` of bench/goproxy")
 	flags.StringVar(&p.limited, "limited", "", "`path` of a script that starts the extension with a sandbox's 1,024 descriptors")
+	flags.StringVar(&p.forwarder, "forwarder", "", "`path` of bench/forwarder")
 	flags.BoolVar(&p.long, "long", false, "egress: 100,000 connections, too")
 	flags.BoolVar(&p.latency, "latency", false, "egress: what it adds to a message of a dialogue, and nothing else")
 	asJSON := flags.Bool("json", false, "end with one line of JSON")
@@ -54,15 +57,15 @@ func run() error {
 	var d detection
 	d.define(flags)
 	if len(os.Args) < 2 {
-		return fmt.Errorf("which one: start, invoke, detect or egress?")
+		return fmt.Errorf("which one: start, invoke, detect, egress or logs?")
 	}
 	name := os.Args[1]
 	if err := flags.Parse(os.Args[2:]); err != nil {
 		return err
 	}
-	measure, ok := map[string]func(programs, int) (*Report, error){"start": start, "invoke": invoke, "detect": d.measure, "egress": egress}[name]
+	measure, ok := map[string]func(programs, int) (*Report, error){"start": start, "invoke": invoke, "detect": d.measure, "egress": egress, "logs": logs}[name]
 	if !ok {
-		return fmt.Errorf("no benchmark %q: start, invoke, detect or egress", name)
+		return fmt.Errorf("no benchmark %q: start, invoke, detect, egress or logs", name)
 	}
 	report, err := measure(p, *n)
 	if err != nil {

@@ -33,7 +33,7 @@ func launch(s *share, program string, env []string, args ...string) (*process, e
 		return nil, fmt.Errorf("making a file for what it prints: %w", err)
 	}
 	p := &process{cmd: exec.Command(program, args...), said: said, dir: dir}
-	p.cmd.Env = append(env, "GATEHOUSE_RUN_DIR="+filepath.Join(dir, "run"))
+	p.cmd.Env = append([]string{"GATEHOUSE_RUN_DIR=" + filepath.Join(dir, "run")}, env...) // env may say another
 	p.cmd.Stdout, p.cmd.Stderr = said, said
 	if err := s.start(p); err != nil {
 		p.clean()
@@ -67,6 +67,21 @@ func (p *process) end() time.Duration {
 	_ = p.cmd.Wait() // it was killed
 	p.clean()
 	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+}
+
+// wait waits for the process to end by itself.
+func (p *process) wait(limit time.Duration) error {
+	ended := make(chan struct{})
+	go func() { // ends with the process
+		_ = p.cmd.Wait() // how it ended does not count
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(limit):
+		return fmt.Errorf("it has not ended %v after SHUTDOWN", limit)
+	}
 }
 
 // output is the last of what the process printed, for an error.
