@@ -209,11 +209,22 @@ func (s *Spool) unlock() error {
 }
 
 // makeRoom reports whether n more bytes may be written. For findings the oldest of
-// the rest go.
+// the rest go, where that is enough.
 func (s *Spool) makeRoom(n int64, urgent bool) bool {
+	var gain int64
+	if urgent {
+		for _, seg := range s.segments {
+			if !seg.urgent {
+				gain += seg.size
+			}
+		}
+	}
+	if !s.fits(n - gain) {
+		return false
+	}
 	for !s.fits(n) {
 		i := slices.IndexFunc(s.segments, func(seg *segment) bool { return !seg.urgent })
-		if !urgent || i < 0 {
+		if i < 0 {
 			return false
 		}
 		s.drop(s.segments[i])
@@ -221,6 +232,7 @@ func (s *Spool) makeRoom(n int64, urgent bool) bool {
 	return true
 }
 
+// fits reports whether n more bytes are within the limits; below zero they are less.
 func (s *Spool) fits(n int64) bool {
 	limit := s.MaxBytes
 	if limit == 0 {
@@ -230,7 +242,7 @@ func (s *Spool) fits(n int64) bool {
 		return false
 	}
 	free, size, err := s.free()
-	return err == nil && free >= uint64(n)+size/10
+	return err == nil && int64(free) >= n+int64(size/10)
 }
 
 func (s *Spool) free() (free, size uint64, err error) {

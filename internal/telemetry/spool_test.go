@@ -439,6 +439,25 @@ func TestATenthOfTheDiskStaysFree(t *testing.T) {
 	}
 }
 
+// On a disk that others have filled, lines are not given up for a finding that does not
+// fit even then.
+func TestNothingIsGivenUpInVain(t *testing.T) {
+	free := uint64(1 << 40)
+	l := live(t, t.TempDir(), func(s *telemetry.Spool) {
+		s.Free = func() (uint64, uint64, error) { return free, 512 << 20, nil }
+	})
+	l.sink.take = down
+	l.add(5, 10, record.Log)
+	_ = l.Flush(t.Context())
+	free = 0
+	l.add(1, 10, record.Leak)
+	_ = l.Flush(t.Context())
+	l.balance(t)
+	if n, _ := l.Pending(); l.Lost() != nil || n != 1 || l.Spooled()["log"] != 5 {
+		t.Errorf("lost %v, %d in memory, on disk %v", l.Lost(), n, l.Spooled())
+	}
+}
+
 // At SHUTDOWN what HEC did not take is kept, and its findings are printed as well,
 // once: nobody knows whether this sandbox will start again.
 func TestShutdownKeepsAndPrints(t *testing.T) {
