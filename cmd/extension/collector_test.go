@@ -4,70 +4,135 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"gatehouse/internal/record"
 )
 
 // collector is a HEC on loopback that fails as a test wants, and knows what it took.
 type collector struct {
-	*httptest.Server
+	addr   string
+	useACK bool // as a token may say
 
-	mu    sync.Mutex
-	fault func(w http.ResponseWriter, r *http.Request, c *collector) // nil: none
-	took  map[string]record.Kind                                     // by id
-	times map[string]time.Time
-	twice int // ids that came again
-	posts int
-	conns map[net.Conn]http.ConnState
+	mu     sync.Mutex
+	server *http.Server // nil: nobody listens
+	fault  fault        // nil: none
+	took   map[string]record.Kind
+	batch  map[string]int // by id: the store that it came with
+	stores int
+	again  map[int]bool // stores of which something came again
+	posts  int          // since the fault began
+	total  int
+	acks   map[int]bool
+	conns  map[net.Conn]http.ConnState
 }
+
+// fault answers a request in place of the collector. n counts them from 1.
+type fault func(w http.ResponseWriter, r *http.Request, c *collector, n int)
 
 const hecToken = "00000000-1111-2222-3333-444444444444"
 
 func newCollector(t *testing.T) *collector {
 	t.Helper()
-	c := &collector{took: make(map[string]record.Kind), times: make(map[string]time.Time), conns: make(map[net.Conn]http.ConnState)}
-	c.Server = httptest.NewUnstartedServer(c)
-	c.Config.ConnState = func(conn net.Conn, state http.ConnState) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.conns[conn] = state
-	}
-	c.Start()
-	t.Cleanup(func() { c.CloseClientConnections(); c.Close() })
+	c := &collector{addr: freeAddr(t), took: make(map[string]record.Kind), batch: make(map[string]int), again: make(map[int]bool), acks: make(map[int]bool), conns: make(map[net.Conn]http.ConnState)}
+	c.open(t)
+	t.Cleanup(c.shut)
 	return c
 }
 
+// open listens.
+func (c *collector) open(t *testing.T) {
+	t.Helper()
+	l, err := net.Listen("tcp", c.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: c, ConnState: func(conn net.Conn, state http.ConnState) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.conns[conn] = state; state == http.StateClosed {
+			delete(c.conns, conn)
+		}
+	}}
+	c.mu.Lock()
+	c.server = s
+	c.mu.Unlock()
+	go func() { _ = s.Serve(l) }() // ends with shut
+}
+
+// shut refuses every connection.
+func (c *collector) shut() {
+	c.mu.Lock()
+	s := c.server
+	c.server = nil
+	c.mu.Unlock()
+	if s != nil {
+		_ = s.Close() // its connections, too
+	}
+}
+
 func (c *collector) env() map[string]string {
-	return map[string]string{"GATEHOUSE_HEC_URL": c.URL, "GATEHOUSE_HEC_TOKEN": hecToken}
+	return map[string]string{"GATEHOUSE_HEC_URL": "http://" + c.addr, "GATEHOUSE_HEC_TOKEN": hecToken}
 }
 
 // fail has all further requests answered by f; nil: taken.
-func (c *collector) fail(f func(http.ResponseWriter, *http.Request, *collector)) {
+func (c *collector) fail(f fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.fault = f
+	c.fault, c.posts = f, 0
 }
 
 func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
-	fault := c.fault
+	f := c.fault
 	c.posts++
+	c.total++
+	n := c.posts
 	c.mu.Unlock()
-	if fault != nil {
-		fault(w, r, c)
-		return
+	switch {
+	case f != nil:
+		f(w, r, c, n)
+	case strings.HasSuffix(r.URL.Path, "/ack"):
+		c.confirm(w, r, true)
+	default:
+		c.take(r)
+		answer(w, 200, c.success())
 	}
-	c.take(r)
-	answer(w, 200, `{"text":"Success","code":0}`)
+}
+
+// success is the answer to what was taken, with an id where acknowledgements are on.
+func (c *collector) success() string {
+	if !c.useACK {
+		return `{"text":"Success","code":0}`
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.acks[len(c.acks)] = true
+	return fmt.Sprintf(`{"text":"Success","code":0,"ackId":%d}`, len(c.acks)-1)
+}
+
+// confirm answers whether what was taken is indexed.
+func (c *collector) confirm(w http.ResponseWriter, r *http.Request, indexed bool) {
+	var ask struct {
+		Acks []int `json:"acks"`
+	}
+	_ = json.NewDecoder(r.Body).Decode(&ask) // none: nothing is confirmed
+	answers := make(map[int]bool)
+	for _, id := range ask.Acks {
+		answers[id] = indexed
+	}
+	text, err := json.Marshal(map[string]any{"acks": answers})
+	if err != nil {
+		panic(err) // a map of bools always encodes
+	}
+	answer(w, 200, string(text))
 }
 
 func answer(w http.ResponseWriter, status int, body string) {
@@ -101,12 +166,14 @@ func (c *collector) take(r *http.Request) { c.store(objects(r)) }
 func (c *collector) store(list []record.Record) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.stores++
 	for i := range list {
-		if _, ok := c.took[list[i].ID]; ok {
-			c.twice++
+		id := list[i].ID
+		if n := c.batch[id]; n > 0 {
+			c.again[n] = true
+			continue
 		}
-		c.took[list[i].ID] = list[i].Kind
-		c.times[list[i].ID] = time.Now()
+		c.took[id], c.batch[id] = list[i].Kind, c.stores
 	}
 }
 
@@ -126,11 +193,18 @@ func (c *collector) kind(k record.Kind) (n int) {
 	return n
 }
 
+// twice is of how many batches something came again.
+func (c *collector) twice() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.again)
+}
+
 // count is how many requests there were.
 func (c *collector) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.posts
+	return c.total
 }
 
 // closeIdle closes what nobody uses, as a load balancer does.

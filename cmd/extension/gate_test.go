@@ -21,8 +21,14 @@ import (
 	"gatehouse/internal/record"
 )
 
+// programsDir names the folder where they are, for a child process of a test.
+const programsDir = "GATEHOUSE_TEST_PROGRAMS"
+
 // programs are the extension and the functions, built once for all tests.
 var programs = sync.OnceValues(func() (string, error) {
+	if dir := os.Getenv(programsDir); dir != "" {
+		return dir, nil
+	}
 	dir, err := os.MkdirTemp("", "extension-test-")
 	if err != nil {
 		return "", err
@@ -40,7 +46,7 @@ var programs = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, err := programs(); err == nil {
+	if dir, err := programs(); err == nil && os.Getenv(programsDir) == "" {
 		_ = os.RemoveAll(dir) // the system's own cleaning does it otherwise
 	}
 	os.Exit(code)

@@ -348,6 +348,9 @@ const quiet = 50 * time.Millisecond
 
 // lastWords sends what comes until nothing does.
 func (x *extension) lastWords(ctx context.Context) {
+	if x.hec != nil {
+		x.hec.TryNow() // there is no later
+	}
 	for made := uint64(0); x.telemetry.Load() && made != x.pipeline.Made(); {
 		made = x.pipeline.Made()
 		if x.pipeline.Flush(ctx) != nil {
