@@ -52,6 +52,7 @@ type Pipeline struct {
 	once   sync.Once
 	first  sync.Once
 	urgent chan struct{} // a token: something urgent waits
+	freed  chan struct{} // a token: there is room again
 	turn   chan struct{} // a token: held by the one flush
 
 	mu       sync.Mutex
@@ -75,6 +76,7 @@ type Pipeline struct {
 func (p *Pipeline) ready() {
 	p.once.Do(func() {
 		p.urgent = make(chan struct{}, 1)
+		p.freed = make(chan struct{}, 1)
 		p.turn = make(chan struct{}, 1)
 	})
 }
@@ -183,10 +185,7 @@ func (p *Pipeline) heavy() bool { return p.UrgentBytes > 0 && p.fresh >= p.Urgen
 // makeRoom drops the oldest items of classes below c until size more bytes fit.
 // It drops nothing where that would not be enough.
 func (p *Pipeline) makeRoom(size int, c class) bool {
-	limit := p.MaxBytes
-	if limit == 0 {
-		limit = defaultMaxBytes
-	}
+	limit := p.limit()
 	droppable := 0
 	for low := range c {
 		droppable += p.queues[low].bytes
@@ -203,6 +202,34 @@ func (p *Pipeline) makeRoom(size int, c class) bool {
 	}
 	p.mirror()
 	return true
+}
+
+// Room waits until no more than half of the memory for records is taken, or ctx ends. Who
+// can have its source wait asks for it before Add, which never does.
+func (p *Pipeline) Room(ctx context.Context) {
+	p.ready()
+	for {
+		p.mu.Lock()
+		full := !p.closed && p.bytes > p.limit()/2
+		p.mu.Unlock()
+		if !full {
+			signal(p.freed) // for whoever waits beside us
+			return
+		}
+		select {
+		case <-p.freed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// limit is how many bytes may wait.
+func (p *Pipeline) limit() int {
+	if p.MaxBytes == 0 {
+		return defaultMaxBytes
+	}
+	return p.MaxBytes
 }
 
 // Urgent receives when a finding or a health record waits, or UrgentBytes are

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -427,4 +428,35 @@ func TestNothingIsLostInSilence(t *testing.T) {
 	if n, bytes := p.Pending(); n != 0 || bytes != 0 {
 		t.Errorf("pending %d records, %d bytes", n, bytes)
 	}
+}
+
+// TestRoom: whoever asks for room waits until less than half the memory is taken, or
+// gives up.
+func TestRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &telemetry.Pipeline{Sink: &box{}, MaxBytes: 64 << 10}
+		p.Room(t.Context()) // there is
+		for range 40 {
+			p.Add(&record.Record{Kind: record.Log, Message: strings.Repeat("x", 1<<10)})
+		}
+		var roomy atomic.Int32
+		for range 3 {
+			go func() {
+				p.Room(t.Context())
+				roomy.Add(1)
+			}()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		p.Room(ctx)
+		if synctest.Wait(); ctx.Err() == nil || roomy.Load() != 0 {
+			t.Fatalf("%d found room, %v", roomy.Load(), ctx.Err())
+		}
+		if err := p.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if synctest.Wait(); roomy.Load() != 3 {
+			t.Errorf("%d of 3 found room", roomy.Load())
+		}
+	})
 }

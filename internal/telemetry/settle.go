@@ -155,6 +155,9 @@ func (p *Pipeline) forget(items []Item, sign int) {
 	for i := range items {
 		p.bytes -= sign * items[i].size()
 	}
+	if sign > 0 && p.freed != nil {
+		signal(p.freed)
+	}
 }
 
 // grace is what Shutdown takes beyond its context, at most, for what has no other

@@ -6,6 +6,7 @@
 package receiver
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -26,6 +27,8 @@ const (
 	// maxBatches bounds the batches that are read at once. Lambda sends one after
 	// the other.
 	maxBatches = 4
+	// roomTime bounds the wait for room before a batch.
+	roomTime = time.Second
 	// readTime bounds the reading of one batch.
 	readTime = 5 * time.Second
 )
@@ -35,6 +38,10 @@ const (
 type Receiver struct {
 	// Add takes a record and never blocks.
 	Add func(*record.Record)
+	// Room waits until there is room for more records, or its context ends, before a batch
+	// is read: Lambda keeps meanwhile what comes, and says what it had to drop. nil: there
+	// always is.
+	Room func(context.Context)
 	// Done is told that the runtime is done with an invocation
 	// (platform.runtimeDone) with status success, failure, error or timeout, after
 	// the records of the same batch were added; nil: nobody.
@@ -93,9 +100,20 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case <-req.Context().Done():
 		return
 	}
+	rc.room(req.Context())
 	// A server that cannot set a deadline has its own.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTime))
 	w.WriteHeader(rc.take(req.Body))
+}
+
+// room waits for it, no longer than Lambda has patience.
+func (rc *Receiver) room(ctx context.Context) {
+	if rc.Room == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, roomTime)
+	defer cancel()
+	rc.Room(ctx)
 }
 
 // take reads a batch and returns the answer's status.
