@@ -47,7 +47,8 @@ type Spool struct {
 
 	mu       sync.Mutex
 	page     page
-	seal     *sealer    // nil before the first use
+	seal     *sealer // nil before the first use
+	deflater deflater
 	segments []*segment // oldest first
 	number   uint64     // of the next segment
 	bytes    int64      // of all segments
@@ -161,14 +162,15 @@ func (s *Spool) append(items []Item, urgent bool) error {
 	if err := s.unlock(); err != nil {
 		return err
 	}
-	if !s.makeRoom(frameSize(items), urgent) {
+	text := s.deflater.deflate(appendItems(nil, items))
+	if !s.makeRoom(int64(len(text)+frameOverhead), urgent) {
 		return errNoRoom
 	}
 	seg, err := s.writable(urgent)
 	if err != nil {
 		return err
 	}
-	frame := s.seal.frame(seg, appendItems(nil, items))
+	frame := s.seal.frame(seg, text)
 	before := seg.left
 	added := count(items)
 	seg.left.plus(&added)

@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"bytes"
+	"compress/flate"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -16,7 +18,7 @@ import (
 )
 
 // A segment is a row of frames: the length of what follows in four bytes, and a
-// nonce, items and tag as AES-256-GCM seals them. Sandbox, segment and place are
+// nonce, items that were deflated (RFC 1951) and a tag, as AES-256-GCM seals them. Sandbox, segment and place are
 // authenticated, so that no frame can be put elsewhere.
 const (
 	lengthBytes   = 4
@@ -84,13 +86,35 @@ func (s *Spool) read(seg *segment) (items []Item, whole bool) {
 		if err != nil {
 			return items, false
 		}
-		more, err := decodeItems(plain)
+		var more []Item
+		if plain, err = inflate(plain); err == nil {
+			more, err = decodeItems(plain)
+		}
 		if err != nil {
 			return items, false
 		}
 		items, text = append(items, more...), text[n:]
 	}
 	return items, true
+}
+
+// deflater compresses frames: lines are much like each other, and the disk is small.
+type deflater struct{ w *flate.Writer }
+
+func (d *deflater) deflate(text []byte) []byte {
+	var b bytes.Buffer
+	if d.w == nil {
+		d.w, _ = flate.NewWriter(nil, flate.BestSpeed) // a level that there is
+	}
+	d.w.Reset(&b)
+	_, _ = d.w.Write(text) // into memory
+	_ = d.w.Close()
+	return b.Bytes()
+}
+
+// inflate undoes deflate.
+func inflate(text []byte) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(text)), maxFrame))
 }
 
 var errNoSegment = errors.New("telemetry: not a segment")
