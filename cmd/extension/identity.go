@@ -42,6 +42,6 @@ func (x *extension) restored() {
 			}
 		}
 		x.egress.Forget()
-		x.egress.CloseIdle()
+		x.egress.CloseIdle("")
 	})
 }

@@ -144,7 +144,7 @@ func (x *extension) invoke(ctx context.Context, e *lambdaapi.Event) {
 	}
 	x.flush(ctx, end, x.pace.due(time.Now()) || x.pipeline.Heavy())
 	x.flushLate(ctx, end)
-	x.egress.CloseIdle()
+	x.egress.CloseIdle(e.RequestID)
 	x.closeIdleSink()
 }
 

@@ -23,7 +23,7 @@ func Kinds() []KindInfo {
 		{Attack, "a finding of the event firewall", "Intrusion Detection"},
 		{Leak, "a secret on its way out", "Data Loss Prevention"},
 		{Runtime, "something that happened inside the sandbox", "Intrusion Detection"},
-		{Connection, "one egress connection", "Network Traffic"},
+		{Connection, "one egress connection, or what one that stays open did in one invocation", "Network Traffic"},
 		{Health, "what is on, what is degraded and why, what was lost", ""},
 	}
 }

@@ -222,7 +222,7 @@ func (f *flow) startDown(c, upstream net.Conn) *downward {
 		defer close(d.done)
 		defer f.p.recover(f.cut)
 		d.n, d.err = io.Copy(c, upstream)
-		f.tunnelled(&f.in, d.n)
+		f.tunnelled(inward, d.n)
 		switch {
 		case d.err == nil:
 			_ = closeWrite(c) // the client may have left

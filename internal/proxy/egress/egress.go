@@ -179,12 +179,13 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// CloseIdle closes upstream connections that carry nothing and reports what the
-// idle flows did so far. It is called before the sandbox freezes, because a
-// connection seldom survives that.
-func (p *Proxy) CloseIdle() {
+// CloseIdle closes upstream connections that carry nothing and reports what the idle
+// flows and the tunnels did so far: in the invocation that opened them, and what they did
+// since the last report in the one that has just ended, requestID; "" where nobody knows.
+// It is called before the sandbox freezes, because a connection seldom survives that.
+func (p *Proxy) CloseIdle(requestID string) {
 	for _, f := range p.open() {
-		f.rest()
+		f.rest(requestID)
 	}
 }
 

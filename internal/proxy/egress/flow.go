@@ -45,6 +45,8 @@ type flow struct {
 	alpn      []string               // what an inspected server chose
 	cert      *x509.Certificate      // of an inspected server
 	closed    bool
+	raw       bool    // what goes by is no HTTP, or nobody knows
+	spliced   *splice // nil: every byte is seen
 }
 
 var (
@@ -286,6 +288,9 @@ func (f *flow) cut() {
 func (f *flow) close() {
 	f.mu.Lock()
 	was := f.closed
+	if !was && f.raw {
+		f.goesOnLocked("")
+	}
 	f.closed = true
 	f.mu.Unlock()
 	if was {
@@ -302,8 +307,19 @@ func (f *flow) close() {
 	close(f.done)
 }
 
+// goesOnLocked counts what has gone by, and begins another record where one was handed on
+// and there was more since, in the invocation of that id.
+func (f *flow) goesOnLocked(requestID string) {
+	f.soFarLocked()
+	if f.rec == nil && f.in.Load()+f.out.Load() > 0 {
+		if f.beginLocked(); f.rec != nil && f.rec.RequestID == "" {
+			f.rec.RequestID = requestID
+		}
+	}
+}
+
 // rest gets f ready for a freeze: see Proxy.CloseIdle.
-func (f *flow) rest() {
+func (f *flow) rest(requestID string) {
 	if t := f.peekTransport(); t != nil {
 		t.CloseIdleConnections()
 	}
@@ -316,7 +332,13 @@ func (f *flow) rest() {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.busy == 0 && f.rec != nil && len(f.rec.Requests) > 0 {
+	if f.busy > 0 {
+		return
+	}
+	if f.raw {
+		f.goesOnLocked(requestID)
+	}
+	if f.rec != nil && (f.raw || len(f.rec.Requests) > 0) {
 		f.reportLocked()
 	}
 }

@@ -402,7 +402,7 @@ func TestCloseIdle(t *testing.T) {
 					t.Errorf("%s was used again", from)
 				}
 				last = from
-				g.CloseIdle()
+				g.CloseIdle("")
 				r := g.await(record.Connection, i+1)[i]
 				if r.RequestID != id || !strings.HasSuffix(r.URL, "/"+id) {
 					t.Errorf("request id %q, url %q; want %q", r.RequestID, r.URL, id)

@@ -115,6 +115,7 @@ func (f *flow) opaque(down, up *tls.Conn, first []byte) {
 		return
 	}
 	x := &exchange{p: f.p, f: f, target: f.learn(func(t *detect.Target) { t.Decrypted = true })}
+	f.splicing(nil)
 	x.relay(&early{Conn: down, read: first}, up, f.scanner(detect.Outlet{Host: f.target.host, Place: "body"}))
 	if x.blocked.Load() != nil {
 		f.count(func(c *proxy.Counters) { c.Refused++ })

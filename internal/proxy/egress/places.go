@@ -27,7 +27,10 @@ const joined = "head"
 
 // headPlaces lists what of r's head leaves, by place.
 func headPlaces(r *http.Request) []place {
-	url := r.URL.Scheme + "://" + r.URL.Host + r.URL.RequestURI() // whole: it may be presigned
+	url := r.URL.RequestURI()
+	if strings.Contains(strings.ToLower(r.URL.RawQuery), "x-amz-signature=") {
+		url = r.URL.Scheme + "://" + r.URL.Host + url // for whom it is presigned counts
+	}
 	places := []place{{name: "method", text: r.Method}, {name: "url", text: url}, {name: "host", text: r.Host}}
 	places = append(places, fieldPlaces("header", r.Header)...)
 	if pair := basicPair(r.Header); pair != "" {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"gatehouse/internal/detect"
@@ -20,28 +19,31 @@ var (
 // tunnel sends head, then copies from c to upstream until either end is through.
 // Both ends are bare TCP connections, so that the kernel moves the bytes.
 func (f *flow) tunnel(down *downward, c, upstream net.Conn, head []byte) {
+	f.splicing(upstream)
 	if interrupted(down) {
 		down = f.startDown(c, upstream)
 	}
 	n, err := upstream.Write(head)
-	f.tunnelled(&f.out, int64(n))
+	total := int64(n)
 	if err == nil {
 		var more int64
 		more, err = io.Copy(upstream, c)
-		f.tunnelled(&f.out, more)
+		total += more
 	}
+	f.tunnelled(outward, total)
 	f.finish(down, c, upstream, err)
 }
 
 // readable is tunnel where the client does not speak TLS: what it says is there to
 // be read, so s clears it first.
 func (f *flow) readable(down *downward, c, upstream net.Conn, head []byte, s detect.Scanner) {
+	f.splicing(upstream)
 	if interrupted(down) {
 		down = f.startDown(c, upstream)
 	}
 	x := &exchange{p: f.p, f: f, target: f.learn(func(*detect.Target) {})}
 	n, err := io.Copy(upstream, &guarded{src: &early{Conn: c, read: head}, s: s, x: x})
-	f.tunnelled(&f.out, n)
+	f.tunnelled(outward, n)
 	if x.blocked.Load() != nil {
 		f.count(func(c *proxy.Counters) { c.Refused++ })
 	}
@@ -70,12 +72,68 @@ func (f *flow) finish(down *downward, c, upstream net.Conn, err error) {
 	<-down.done
 }
 
-// tunnelled counts n bytes that the kernel moved. A decrypted connection counts
-// its own.
-func (f *flow) tunnelled(sum *atomic.Int64, n int64) {
+// The directions of a tunnel.
+const (
+	inward = iota
+	outward
+)
+
+// splice is a connection to a server whose bytes go past us, so that we learn how many
+// there were only when a direction has ended. Until then the kernel knows.
+type splice struct {
+	c     *net.TCPConn
+	begun [2]int64 // bytes, by direction, that were none of the tunnel's
+	told  [2]int64 // bytes that have been counted
+	over  [2]bool  // all have
+}
+
+// splicing notes that from now on bytes go past us to and from upstream, until close.
+func (f *flow) splicing(upstream net.Conn) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.visible {
-		sum.Add(n)
+	f.raw = true
+	if c, ok := upstream.(*net.TCPConn); ok && !f.visible {
+		f.spliced = &splice{c: c}
+		if f.through != nil { // another proxy was talked to on it
+			f.spliced.begun = trafficOf(c)
+		}
+	}
+}
+
+// tunnelled counts the n bytes that the kernel moved in a direction, which has ended. A
+// decrypted connection counts its own.
+func (f *flow) tunnelled(direction int, n int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.visible {
+		return
+	}
+	if s := f.spliced; s != nil && !s.over[direction] {
+		n -= s.told[direction]
+		s.over[direction] = n > 0 || s.told[direction] > 0
+	}
+	f.moved(direction, n)
+}
+
+// soFarLocked counts what the kernel has moved since it was asked last.
+func (f *flow) soFarLocked() {
+	s := f.spliced
+	if s == nil {
+		return
+	}
+	now := trafficOf(s.c)
+	for d := range now {
+		if n := now[d] - s.begun[d] - s.told[d]; n > 0 && !s.over[d] {
+			s.told[d] += n
+			f.moved(d, n)
+		}
+	}
+}
+
+func (f *flow) moved(direction int, n int64) {
+	if direction == inward {
+		f.in.Add(max(0, n))
+	} else {
+		f.out.Add(max(0, n))
 	}
 }
