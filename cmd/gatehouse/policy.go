@@ -196,6 +196,8 @@ func changes(cmd *cobra.Command, from []string, function, old, now string) ([]po
 		return nil, ofMany(functions)
 	case len(before.Hosts()) == 0:
 		return nil, fmt.Errorf("no connection of version %q is in the records: there is nothing to compare with", old)
+	case len(after.Hosts()) == 0:
+		return nil, fmt.Errorf("no connection of version %q is in the records: there is nothing to compare", now)
 	}
 	return after.Changes(&before), nil
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gatehouse/internal/detect"
 )
 
 // Change is one thing in which two policies differ.
@@ -21,6 +23,7 @@ type Change struct {
 func Diff(old, now *Policy) []Change {
 	var d diff
 	d.modes(old, now)
+	d.refusals(old.file.refuse, now.file.refuse)
 	d.rules(old, now)
 	d.secrets(old, now)
 	d.exceptions(old, now)
@@ -59,6 +62,7 @@ func (d *diff) modes(old, now *Policy) {
 	}
 	step(d, "egress.private_addresses deny", old.DenyPrivate, now.DenyPrivate, false, true)
 	step(d, "egress.inspect.tls", old.InspectTLS, now.InspectTLS, false, true)
+	step(d, "egress.inspect.snapstart", old.InspectSnapStart, now.InspectSnapStart, false, true)
 	step(d, "egress.builtin_lists.tier1", old.TierOne, now.TierOne, ListAllow, ListMonitor, ListRefuse)
 	step(d, "egress.builtin_lists.tier2", old.TierTwo, now.TierTwo, ListAllow, ListMonitor, ListRefuse)
 	step(d, "egress lookalikes", old.Lookalikes, now.Lookalikes, ListAllow, ListMonitor, ListRefuse)
@@ -76,8 +80,34 @@ func (d *diff) rules(old, now *Policy) {
 	d.patterns("not inspected: ", old.file.bypass, now.file.bypass)
 	d.patterns("event data may go to ", old.file.eventDataHosts, now.file.eventDataHosts)
 	for _, host := range slices.Sorted(maps.Keys(now.file.hosts)) {
-		if old.file.hosts[host] != now.file.hosts[host] {
-			d.add(true, "%s is dialled at %s", host, now.file.hosts[host].ip)
+		if was, is := old.file.hosts[host], now.file.hosts[host]; was != is {
+			d.add(true, "%s is dialled at %s", host, is)
+		}
+	}
+	for _, host := range slices.Sorted(maps.Keys(old.file.hosts)) {
+		if _, is := now.file.hosts[host]; !is {
+			d.add(true, "%s is dialled where a resolver says, was %s", host, old.file.hosts[host])
+		}
+	}
+}
+
+// refusals compares in which form events are refused: one that is delivered all the same
+// is not.
+func (d *diff) refusals(old, now map[string]detect.Form) {
+	word := func(forms map[string]detect.Form, source string) string {
+		if form, ok := forms[source]; ok {
+			return detect.Forms[form]
+		}
+		return "the source's own"
+	}
+	both := maps.Clone(old)
+	if both == nil {
+		both = map[string]detect.Form{}
+	}
+	maps.Copy(both, now)
+	for _, source := range slices.Sorted(maps.Keys(both)) {
+		if was, is := word(old, source), word(now, source); was != is {
+			d.add(is == detect.Forms[detect.FormDeliver], "events.refuse %s: %s, was %s", source, is, was)
 		}
 	}
 }

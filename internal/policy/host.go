@@ -132,6 +132,13 @@ type address struct {
 	port uint16
 }
 
+func (a address) String() string {
+	if a.port == 0 {
+		return a.ip.String()
+	}
+	return netip.AddrPortFrom(a.ip, a.port).String()
+}
+
 var errAddress = errors.New("wants an IP address, or one with a port: 127.0.0.1 or 127.0.0.1:8443")
 
 func parseAddress(text string) (address, error) {

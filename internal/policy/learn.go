@@ -288,7 +288,11 @@ func (l *Learned) Write(enforce, pairSecrets bool) string {
 	fmt.Fprintf(&b, "mode: %s\n", map[bool]string{true: "enforce", false: "monitor"}[enforce])
 	b.WriteString("egress:\n  default: deny\n")
 	if l.inspected() {
-		b.WriteString("  inspect: {tls: true}\n")
+		b.WriteString("  inspect: {tls: true")
+		if hosts := l.bypassed(); len(hosts) > 0 {
+			fmt.Fprintf(&b, ", bypass: [%s]", quoted(hosts))
+		}
+		b.WriteString("}\n")
 	}
 	hosts := l.Hosts()
 	if len(hosts) > 0 {
@@ -308,6 +312,18 @@ func (l *Learned) inspected() bool {
 		}
 	}
 	return false
+}
+
+// bypassed are the hosts whose TLS was never decrypted, though others' was: their clients
+// may be pinned.
+func (l *Learned) bypassed() map[string]bool {
+	hosts := map[string]bool{}
+	for name, one := range l.reached {
+		if one.unseen && len(one.methods) == 0 && !strings.ContainsAny(name, ":/") {
+			hosts[name] = true
+		}
+	}
+	return hosts
 }
 
 func (o *reached) write(b *strings.Builder) {

@@ -215,6 +215,11 @@ func TestDiffGoesByMeaning(t *testing.T) {
 		name, old, now string
 		wider          bool
 	}{
+		{"a source's attacks delivered", "", "events: {refuse: {sns: deliver}}", true},
+		{"a source's attacks refused again", "events: {refuse: {sns: deliver}}", "", false},
+		{"SnapStart not inspected", "egress: {inspect: {tls: true, snapstart: true}}", "egress: {inspect: {tls: true}}", true},
+		{"another port of the machine", "egress: {hosts: {a.test: '127.0.0.1:80'}}", "egress: {hosts: {a.test: '127.0.0.1:81'}}", true},
+		{"no machine any more", "egress: {hosts: {a.test: '127.0.0.1:80'}}", "", true},
 		{"one of many names", deny + "{allow: '*.a.test'}]}", deny + "{allow: x.a.test}]}", false},
 		{"many for one", deny + "{allow: x.a.test}]}", deny + "{allow: '*.a.test'}]}", true},
 		{"a suffix is not its own host", deny + "{allow: '*.a.test'}]}", deny + "{allow: a.test}]}", true},
@@ -289,5 +294,24 @@ func TestWarnings(t *testing.T) {
 		if !strings.Contains(got, tt.want) || (got == "") != (tt.want == "") {
 			t.Errorf("%s: %q, want %q", tt.text, got, tt.want)
 		}
+	}
+}
+
+// TestLearnBypass: where some hosts were inspected, those that were not stay so.
+func TestLearnBypass(t *testing.T) {
+	yes, no := true, false
+	var l policy.Learned
+	l.Add(&record.Record{Kind: record.Connection, Dest: "pinned.example", DestPort: 443, TLSVersion: "1.3", Decrypted: &no, Time: time.Now(), Phase: "invoke"})
+	l.Add(&record.Record{
+		Kind: record.Connection, Dest: "api.example", DestPort: 443, TLSVersion: "1.3", Decrypted: &yes, Time: time.Now(), Phase: "invoke",
+		Requests: []record.Hop{{Method: "GET", URL: "https://api.example/v1/x"}},
+	})
+	text := l.Write(true, false)
+	p, err := policy.Parse([]byte(text))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	if !p.InspectTLS || !p.Bypass("pinned.example") || p.Bypass("api.example") {
+		t.Errorf("it says\n%s", text)
 	}
 }
