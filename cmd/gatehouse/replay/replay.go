@@ -6,10 +6,12 @@ import (
 	"encoding/base64"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"gatehouse/internal/detect"
 	"gatehouse/internal/detect/attack"
+	"gatehouse/internal/detect/leak"
 	"gatehouse/internal/policy"
 	"gatehouse/internal/proxy"
 	"gatehouse/internal/record"
@@ -92,7 +94,18 @@ func (p *Replay) connection(r *record.Record) {
 	}
 	g := p.guard(r)
 	t := detect.Target{Host: r.Dest, Port: r.DestPort, IP: r.DestIP, SNI: r.SNI, Decrypted: r.Decrypted != nil && *r.Decrypted}
+	_, t.Mapped = g.Policy().Map(r.Dest, r.DestPort)
 	v := g.Decide(&detect.Observation{Kind: detect.KindConnect, Target: t})
+	for _, next := range []struct {
+		kind detect.Kind
+		seen bool
+	}{{detect.KindAddress, t.IP != ""}, {detect.KindClientHello, t.SNI != ""}} {
+		if next.seen && !v.Would.Blocks() {
+			if after := g.Decide(&detect.Observation{Kind: next.kind, Target: t}); after.Would.Blocks() {
+				v = after
+			}
+		}
+	}
 	for _, q := range r.Requests {
 		u, err := url.Parse(q.URL)
 		if v.Would.Blocks() || err != nil || !t.Decrypted {
@@ -110,6 +123,14 @@ func (p *Replay) leak(r *record.Record) {
 		return
 	}
 	refused := p.Policy.OnLeak != policy.LeakMonitor && !p.Policy.SecretHost(r.Object, r.Dest)
+	switch r.SignatureID {
+	case leak.RuleVendorToken:
+		vendor := policy.TokenName(strings.TrimSuffix(r.Object, " token"))
+		refused = refused && r.WouldAction == "blocked" && !p.Policy.SecretHost(vendor, r.Dest) // else nothing proves it
+	case leak.RuleForeignKey:
+		account, known := leak.AccountOf(r.Matched)
+		refused = refused && r.WouldAction == "blocked" && (!known || !p.Policy.AWSAccount(account))
+	}
 	if _, ignored := p.Policy.WatchSecret(r.Object); ignored {
 		refused = false
 	}
