@@ -291,6 +291,11 @@ func (p *Pipeline) offer(ctx context.Context, all bool) error {
 		p.fresh = 0
 	}
 	p.mu.Unlock()
+	if r, ok := p.Sink.(interface{ Resting() error }); ok {
+		if err := r.Resting(); err != nil && p.waits() {
+			return err // before anything is read from the disk in vain
+		}
+	}
 	for {
 		seg, batch := p.pick(last, all)
 		if len(batch) == 0 {
@@ -305,6 +310,12 @@ func (p *Pipeline) offer(ctx context.Context, all bool) error {
 			return ErrStuck
 		}
 	}
+}
+
+// waits reports whether there is anything to offer.
+func (p *Pipeline) waits() bool {
+	n, _ := p.Pending()
+	return n > 0 || p.Spooled() != nil
 }
 
 // pick returns the next batch, and the segment that it stands in; nil: it is in

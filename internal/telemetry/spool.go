@@ -17,6 +17,8 @@ const (
 	defaultSpool = 16 << 20
 	// segmentBytes is when a segment is full. It may be exceeded by one frame.
 	segmentBytes = 512 << 10
+	// plainBytes is when it is full, before compression: it is read whole.
+	plainBytes = 1 << 20
 	// frameBytes is when a frame is full. It may be exceeded by one item.
 	frameBytes = 256 << 10
 )
@@ -49,6 +51,7 @@ type Spool struct {
 	page     page
 	seal     *sealer // nil before the first use
 	deflater deflater
+	inflater inflater
 	segments []*segment // oldest first
 	number   uint64     // of the next segment
 	bytes    int64      // of all segments
@@ -65,6 +68,7 @@ type segment struct {
 	done    int  // items from its front that are done with
 	left    perKind
 	size    int64
+	plain   int // bytes that were written to it, before they were compressed
 	frames  int
 	file    *os.File // while it is written to
 }
@@ -162,7 +166,11 @@ func (s *Spool) append(items []Item, urgent bool) error {
 	if err := s.unlock(); err != nil {
 		return err
 	}
-	text := s.deflater.deflate(appendItems(nil, items))
+	if !urgent && !s.fits(frameOverhead) {
+		return errNoRoom // before any work
+	}
+	plain := appendItems(nil, items)
+	text := s.deflater.deflate(plain)
 	if !s.makeRoom(int64(len(text)+frameOverhead), urgent) {
 		return errNoRoom
 	}
@@ -185,6 +193,7 @@ func (s *Spool) append(items []Item, urgent bool) error {
 	}
 	seg.frames++
 	seg.size += int64(len(frame))
+	seg.plain += len(plain)
 	s.bytes += int64(len(frame))
 	return nil
 }
@@ -225,12 +234,20 @@ func (s *Spool) makeRoom(n int64, urgent bool) bool {
 		return false
 	}
 	for !s.fits(n) {
-		i := slices.IndexFunc(s.segments, func(seg *segment) bool { return !seg.urgent })
-		if i < 0 {
+		if !s.dropOldest() {
 			return false
 		}
-		s.drop(s.segments[i])
 	}
+	return true
+}
+
+// dropOldest drops the oldest segment that holds no findings, if there is one.
+func (s *Spool) dropOldest() bool {
+	i := slices.IndexFunc(s.segments, func(seg *segment) bool { return !seg.urgent })
+	if i < 0 {
+		return false
+	}
+	s.drop(s.segments[i])
 	return true
 }
 
@@ -264,12 +281,12 @@ func (s *Spool) writable(urgent bool) (*segment, error) {
 		if seg.file == nil || seg.urgent != urgent {
 			continue
 		}
-		if seg.size < segmentBytes && !seg.printed {
+		if seg.size < segmentBytes && seg.plain < plainBytes && !seg.printed {
 			return seg, nil
 		}
 		seg.finish()
 	}
-	if len(s.segments) == maxSegments {
+	if len(s.segments) == maxSegments && (!urgent || !s.dropOldest()) {
 		return nil, errNoRoom
 	}
 	seg := &segment{slot: s.freeSlot(), number: s.number, urgent: urgent}

@@ -471,6 +471,57 @@ func TestNothingIsGivenUpInVain(t *testing.T) {
 	}
 }
 
+// A sink that rests is not bothered, and nothing is read from the disk for it.
+func TestASinkThatRests(t *testing.T) {
+	l := live(t, t.TempDir())
+	l.sink.take = down
+	l.add(1, 10, record.Leak, record.Log)
+	_ = l.Flush(t.Context())
+	tired := &resting{box: box{take: func([]telemetry.Item) (int, error) { panic("it was sent something") }}, err: errDown}
+	l.Sink = tired
+	l.add(1, 10, record.Log)
+	if err := l.Flush(t.Context()); !errors.Is(err, errDown) || sum(l.Spooled()) != 3 {
+		t.Errorf("Flush = %v, on disk %v", err, l.Spooled())
+	}
+	tired.take, tired.err = nil, nil
+	if err := l.Flush(t.Context()); err != nil || len(tired.items) != 3 {
+		t.Errorf("Flush = %v, %d arrived", err, len(tired.items))
+	}
+	tired.err = errDown
+	if err := l.Flush(t.Context()); err != nil {
+		t.Errorf("Flush = %v, with nothing to send", err)
+	}
+}
+
+// resting is a Sink in its pause.
+type resting struct {
+	box
+	err error
+}
+
+func (r *resting) Resting() error { return r.err }
+
+// However many starts a sandbox has, its table of segments has room for a finding.
+func TestManyStarts(t *testing.T) {
+	l := live(t, t.TempDir())
+	for range 100 {
+		l.sink.take = down
+		l.add(1, 10, record.Log)
+		_ = l.Flush(t.Context())
+		l.balance(t)
+		l = l.next(t)
+	}
+	l.sink.take = down
+	for range 3 {
+		l.add(1, 10, record.Leak)
+		_ = l.Flush(t.Context())
+	}
+	l.balance(t)
+	if l.Spooled()["leak"] != 3 || l.Lost()["leak"] != 0 || l.Lost()["log"] == 0 {
+		t.Errorf("on disk %v, lost %v", l.Spooled(), l.Lost())
+	}
+}
+
 // At SHUTDOWN what HEC did not take is kept, and its findings are printed as well,
 // once: nobody knows whether this sandbox will start again.
 func TestShutdownKeepsAndPrints(t *testing.T) {

@@ -87,7 +87,7 @@ func (s *Spool) read(seg *segment) (items []Item, whole bool) {
 			return items, false
 		}
 		var more []Item
-		if plain, err = inflate(plain); err == nil {
+		if plain, err = s.inflater.inflate(plain); err == nil {
 			more, err = decodeItems(plain)
 		}
 		if err != nil {
@@ -112,9 +112,16 @@ func (d *deflater) deflate(text []byte) []byte {
 	return b.Bytes()
 }
 
-// inflate undoes deflate.
-func inflate(text []byte) ([]byte, error) {
-	return io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(text)), maxFrame))
+// inflater undoes a deflater.
+type inflater struct{ r io.ReadCloser }
+
+func (f *inflater) inflate(text []byte) ([]byte, error) {
+	if f.r == nil {
+		f.r = flate.NewReader(bytes.NewReader(text))
+	} else if err := f.r.(flate.Resetter).Reset(bytes.NewReader(text), nil); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(f.r, maxFrame))
 }
 
 var errNoSegment = errors.New("telemetry: not a segment")

@@ -35,8 +35,9 @@ const itemSize = 256
 
 func (it *Item) size() int { return len(it.JSON) + itemSize }
 
-// Sink carries items out. One that pauses after a failure has a method TryNow as
-// well, which ends the pause: Shutdown calls it, because then there is no later.
+// Sink carries items out. One that pauses after a failure has two methods more:
+// Resting returns the failure during the pause, when Send would return it at once, and
+// TryNow ends the pause: Shutdown calls it, because then there is no later.
 type Sink interface {
 	// Send delivers items from the front of batch and returns how many it is done
 	// with: delivered, or marked as Rejected. The rest is offered again with the

@@ -199,6 +199,9 @@ func (c *Client) CloseIdle() {
 	}
 }
 
+// Resting returns why the last Send failed while it is too early for another.
+func (c *Client) Resting() error { return c.circuit.resting(time.Now()) }
+
 // TryNow ends the pause that follows a failed Send, and tells the next Confirm that
 // it is the last: Pipeline.Shutdown calls it, because there is no later.
 func (c *Client) TryNow() {
