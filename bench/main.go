@@ -6,6 +6,7 @@
 //	bench detect [flags]   what the event firewall finds and what it flags wrongly
 //	bench egress [flags]   what the egress proxy costs
 //	bench logs   [flags]   what sending a function's lines to Splunk costs
+//	bench faults [flags]   what a caller waits for while Splunk does not work
 //
 // scripts/bench builds the programs that it compares and calls it. It exits 0 when
 // a goal was missed, and 1 with -check.
@@ -57,15 +58,15 @@ func run() error {
 	var d detection
 	d.define(flags)
 	if len(os.Args) < 2 {
-		return fmt.Errorf("which one: start, invoke, detect, egress or logs?")
+		return fmt.Errorf("which one: start, invoke, detect, egress, logs or faults?")
 	}
 	name := os.Args[1]
 	if err := flags.Parse(os.Args[2:]); err != nil {
 		return err
 	}
-	measure, ok := map[string]func(programs, int) (*Report, error){"start": start, "invoke": invoke, "detect": d.measure, "egress": egress, "logs": logs}[name]
+	measure, ok := map[string]func(programs, int) (*Report, error){"start": start, "invoke": invoke, "detect": d.measure, "egress": egress, "logs": logs, "faults": faults}[name]
 	if !ok {
-		return fmt.Errorf("no benchmark %q: start, invoke, detect, egress or logs", name)
+		return fmt.Errorf("no benchmark %q: start, invoke, detect, egress, logs or faults", name)
 	}
 	report, err := measure(p, *n)
 	if err != nil {
