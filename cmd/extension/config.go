@@ -67,6 +67,7 @@ type config struct {
 type customerProxy struct {
 	HTTPS, HTTP *url.URL
 	No          string
+	Unknown     error // one that cannot be gone through; nil: none
 }
 
 // setting is one variable of GATEHOUSE_: its name and what to do with its value.
@@ -209,11 +210,18 @@ func readCustomerProxy(env map[string]string, egress string) customerProxy {
 		}
 		return ""
 	}
-	return customerProxy{
+	c := customerProxy{
 		HTTPS: proxyURL(first("HTTPS_PROXY", "https_proxy"), egress),
 		HTTP:  proxyURL(first("HTTP_PROXY", "http_proxy"), egress),
 		No:    first("NO_PROXY", "no_proxy"),
 	}
+	for _, u := range []**url.URL{&c.HTTPS, &c.HTTP} {
+		if *u != nil && (*u).Scheme != "http" && (*u).Scheme != "https" {
+			c.Unknown = fmt.Errorf("the function's own proxy speaks %q: nothing goes through it, as only http and https are known", (*u).Scheme)
+			*u = nil
+		}
+	}
+	return c
 }
 
 // proxyURL is the proxy that value names, unless that is ourselves; nil is none.

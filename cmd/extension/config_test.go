@@ -136,13 +136,34 @@ func TestOwnAddressIsNoUpstream(t *testing.T) {
 }
 
 func TestCustomerProxyExceptions(t *testing.T) {
-	c, _ := readConfig([]string{"HTTPS_PROXY=http://proxy.example:3128", "NO_PROXY=direct.example, .inner.example"})
-	for host, through := range map[string]bool{"api.example": true, "direct.example": false, "a.inner.example": false, "inner.example.org": true} {
-		if got := c.CustomerProxy.of("connect", host) != nil; got != through {
+	c, _ := readConfig([]string{
+		"HTTPS_PROXY=http://proxy.example:3128",
+		"NO_PROXY=direct.example, .inner.example,*.stars.example,10.0.0.0/8,192.0.2.7,db.example:5432,[2001:db8::1]:443,2001:db8:1::/48,:80",
+	})
+	for host, through := range map[string]bool{
+		"api.example": true, "direct.example": false, "a.direct.example": false, "a.inner.example": false, "inner.example.org": true,
+		"a.stars.example": false, "10.1.2.3": false, "11.1.2.3": true, "192.0.2.7": false, "192.0.2.70": true, "db.example": true,
+		"2001:db8::1": false, "2001:db8:1::7": false, "2001:db8:2::7": true, "10.example": true,
+	} {
+		if got := c.CustomerProxy.of("connect", host, 443) != nil; got != through {
 			t.Errorf("%s through the proxy: %v", host, got)
 		}
-		if c.CustomerProxy.of("http", host) != nil {
+		if c.CustomerProxy.of("http", host, 80) != nil {
 			t.Errorf("plain HTTP to %s goes through a proxy that is for HTTPS", host)
+		}
+	}
+	if c.CustomerProxy.of("connect", "db.example", 5432) != nil || c.CustomerProxy.of("connect", "2001:db8::1", 80) == nil {
+		t.Error("the port of an exception does not count")
+	}
+}
+
+func TestCustomerProxySchemes(t *testing.T) {
+	for value, known := range map[string]bool{
+		"http://p.example:3128": true, "https://p.example": true, "p.example:3128": true, "socks5://p.example:1080": false,
+	} {
+		c, err := readConfig([]string{"HTTPS_PROXY=" + value})
+		if err != nil || (c.CustomerProxy.HTTPS != nil) != known || (c.CustomerProxy.Unknown == nil) != known {
+			t.Errorf("%s: %v, %v, %v", value, c.CustomerProxy.HTTPS, c.CustomerProxy.Unknown, err)
 		}
 	}
 }

@@ -98,6 +98,7 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 		Own: []string{cfg.EgressAddr, cfg.RuntimeAPIAddr, cfg.TelemetryAddr},
 	}
 	x.relay = runtimeapi.Relay{Upstream: cfg.RuntimeAPI, Guard: &x.guard, Done: x.endings.end, Gone: x.gone, Restored: x.restored}
+	x.degradeBy("proxy", cfg.CustomerProxy.Unknown)
 	x.egress = egress.Proxy{
 		Guard: &x.guard, RuntimeAPI: cfg.RuntimeAPI, Upstream: cfg.CustomerProxy.of,
 		Off: func() bool { return x.cfg.Off }, RootCAs: sync.OnceValue(x.roots),

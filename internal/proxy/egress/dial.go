@@ -3,6 +3,7 @@ package egress
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -124,7 +125,7 @@ func (f *flow) route() {
 			return
 		}
 	}
-	f.through = f.p.Upstream(f.via, f.target.host)
+	f.through = f.p.Upstream(f.via, f.target.host, f.target.port)
 }
 
 var errLoop = errors.New("the proxy to go through is gatehouse itself")
@@ -132,7 +133,11 @@ var errLoop = errors.New("the proxy to go through is gatehouse itself")
 // dialThrough connects to the customer's own proxy, and through it with CONNECT
 // unless the flow is plain HTTP, where the transport talks to that proxy.
 func (f *flow) dialThrough(ctx context.Context) (net.Conn, error) {
-	at, err := parseTarget(f.through.Host, 80)
+	port := 80
+	if f.through.Scheme == "https" {
+		port = 443
+	}
+	at, err := parseTarget(f.through.Host, port)
 	if err != nil {
 		return nil, fmt.Errorf("dialling the proxy %q: %w", f.through.Host, err)
 	}
@@ -141,10 +146,29 @@ func (f *flow) dialThrough(ctx context.Context) (net.Conn, error) {
 	}
 	d := net.Dialer{}
 	c, err := d.DialContext(ctx, "tcp", at.String())
-	if err != nil || f.via == "http" {
+	if err != nil || f.via == "http" { // the transport makes TLS of it, where that is wanted
 		return c, err
 	}
+	if f.through.Scheme == "https" {
+		if c, err = f.secure(ctx, c, at.host); err != nil {
+			return nil, fmt.Errorf("TLS with the proxy %q: %w", f.through.Host, err)
+		}
+	}
 	return askProxy(ctx, c, f.target, f.through.User)
+}
+
+// secure makes TLS of c, to a proxy of that name, and closes it on error.
+func (f *flow) secure(ctx context.Context, c net.Conn, name string) (net.Conn, error) {
+	cfg := &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12}
+	if f.p.RootCAs != nil {
+		cfg.RootCAs = f.p.RootCAs()
+	}
+	up := tls.Client(c, cfg)
+	if err := up.HandshakeContext(ctx); err != nil {
+		_ = c.Close() // err says it
+		return nil, err
+	}
+	return up, nil
 }
 
 // askProxy sends a CONNECT for t over c, which it closes on error.
@@ -179,7 +203,7 @@ func converse(c net.Conn, t target, user *url.Userinfo) (*bufio.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode/100 != 2 { // RFC 9110, 9.3.6
 		return nil, errors.New("it answered " + strconv.Itoa(resp.StatusCode))
 	}
 	return r, nil

@@ -74,11 +74,12 @@ type Proxy struct {
 	// RootCAs are whom to trust upstream when inspecting; nil, or a nil answer,
 	// is the system's.
 	RootCAs func() *x509.CertPool
-	// Upstream returns the customer's own HTTP proxy for host, with userinfo where
-	// it wants a password; via is connect or http, for which he may have two. Nil, or a nil answer, dials directly. A name that goes
-	// through it is resolved there and not here, so that only literal addresses
+	// Upstream returns the customer's own HTTP proxy for a target, http:// or, where it
+	// speaks TLS, https://, with userinfo where it wants a password; via is connect or
+	// http, for which he may have two. Nil, or a nil answer, dials directly. A name that
+	// goes through it is resolved there and not here, so that only literal addresses
 	// meet the address guard.
-	Upstream func(via, host string) *url.URL
+	Upstream func(via, host string, port int) *url.URL
 	// RuntimeAPI is the real Runtime API's host:port. Requests for it are relayed,
 	// unbounded in time, neither judged nor recorded.
 	RuntimeAPI string

@@ -447,24 +447,30 @@ func TestCounters(t *testing.T) {
 	}
 }
 
-// TestCustomersProxy goes through a proxy that wants a password.
+// TestCustomersProxy goes through a proxy that wants a password, and TLS perhaps.
 func TestCustomersProxy(t *testing.T) {
+	for _, scheme := range []string{"http", "https"} {
+		t.Run(scheme, func(t *testing.T) { customersProxy(t, scheme) })
+	}
+}
+
+func customersProxy(t *testing.T, scheme string) {
 	corporate := newGate(t, "egress:"+hosts, nil)
 	var asked []string
-	front := newPlainServer(t, func(w http.ResponseWriter, r *http.Request) {
+	front := startServer(t, func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.Method+" "+r.Header.Get("Proxy-Authorization"))
 		if r.Method == http.MethodConnect && strings.HasPrefix(r.Host, "locked.") {
 			w.WriteHeader(http.StatusProxyAuthRequired)
 			return
 		}
 		corporate.ServeHTTP(w, r)
-	})
-	via := &url.URL{Scheme: "http", Host: front.Listener.Addr().String(), User: url.UserPassword("me", "hunter2")}
+	}, scheme == "https", "localhost")
+	via := &url.URL{Scheme: scheme, Host: "localhost:" + front.port, User: url.UserPassword("me", "hunter2")}
 	secure, plain := newServer(t, hello), newPlainServer(t, hello)
 	for _, inspect := range []string{"", inspecting} {
 		asked = nil
 		g := newGate(t, "mode: enforce\negress:\n  default: allow"+inspect, func(p *egress.Proxy) {
-			p.Upstream = func(_, host string) *url.URL {
+			p.Upstream = func(_, host string, _ int) *url.URL {
 				if host == "third.test" {
 					return nil
 				}

@@ -2,6 +2,7 @@ package egress
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"time"
@@ -32,6 +33,9 @@ func (f *flow) roundTripper() *http.Transport {
 			f.transport.ForceAttemptHTTP2 = true
 		case f.through != nil:
 			f.transport.Proxy = http.ProxyURL(f.through)
+			if f.p.RootCAs != nil {
+				f.transport.TLSClientConfig = &tls.Config{RootCAs: f.p.RootCAs(), MinVersion: tls.VersionTLS12} // of the proxy's
+			}
 		}
 	}
 	return f.transport
