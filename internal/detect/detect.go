@@ -268,6 +268,7 @@ type Gapped interface {
 	// decoded of one body, or by more than is plausible; "memory", all bodies under
 	// way hold too much; "malformed", it is not what it says it is, or ends too
 	// soon; "depth", too much lies one in the other; "encrypted"; "encoding", one
-	// that is not known here.
+	// that is not known here. Whoever asks counts what follows a finding that stops
+	// nothing as "found".
 	Uninspected() (reason string, bytes int)
 }

@@ -105,3 +105,29 @@ func checkGap(t *testing.T, conn *record.Record, reason string) {
 		t.Errorf("gaps %v, %d bytes, want %s", conn.Gaps, conn.Uninspected, reason)
 	}
 }
+
+// TestUnreadBehindAFinding: what follows a secret that nothing stops passes unread, and is
+// counted.
+func TestUnreadBehindAFinding(t *testing.T) {
+	for _, way := range ways {
+		t.Run(way.name, func(t *testing.T) {
+			w := new(witness)
+			s := way.server(t, w)
+			g := newGate(t, "mode: monitor\negress:"+hosts+inspecting, nil)
+			c := way.client(g)
+			resp, err := c.Post(s.url("api.test", "/"), "text/plain", io.MultiReader(strings.NewReader(secret), strings.NewReader(filler)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			c.CloseIdleConnections()
+			r := g.connection()
+			if len(r.Gaps) != 1 || r.Gaps[0].Reason != "found" || r.Gaps[0].Bytes > len(filler) || r.Gaps[0].Bytes < len(filler)-64<<10 || r.Uninspected != r.Gaps[0].Bytes {
+				t.Errorf("gaps %+v, %d bytes", r.Gaps, r.Uninspected)
+			}
+			if len(g.await(record.Leak, 1)) != 1 {
+				t.Error("no leak is on record")
+			}
+		})
+	}
+}

@@ -50,7 +50,8 @@ type guarded struct {
 	spare   []byte     // what it reads into
 	reading atomic.Bool
 
-	gaps int // bytes that could not be decoded
+	gaps int  // bytes that could not be decoded
+	open bool // there was a finding that stops nothing
 
 	marked int    // bytes that were looked through for values of the event
 	before []byte // the last of them
@@ -204,6 +205,7 @@ func (g *guarded) judge(chunk []byte) {
 	}
 	if g.s == nil {
 		g.cleared = len(g.buf)
+		g.passed(len(chunk))
 		return
 	}
 	if len(chunk) == 0 {
@@ -258,7 +260,16 @@ func (g *guarded) found(finding *detect.Finding, place string) {
 		return
 	}
 	g.abandon()
-	g.cleared = len(g.buf) // fail-open: the finding is recorded, the rest passes unread
+	g.cleared, g.open = len(g.buf), true // fail-open: the finding is recorded, the rest passes unread
+}
+
+// passed counts n bytes that pass unread behind a finding.
+func (g *guarded) passed(n int) {
+	if g.open && n > 0 {
+		gap := detect.Gap{Path: "body", Reason: "found", Bytes: n}
+		g.x.f.count(func(c *proxy.Counters) { c.Uninspected += n })
+		g.x.f.unseen(gap)
+	}
 }
 
 func (g *guarded) stop(v proxy.Verdict) {
