@@ -64,6 +64,7 @@ type extension struct {
 	healthSaid  bool
 	told        losses
 	expiredTold time.Time // up to when exceptions that ended were told
+	bulky       bool      // memory is traded for CPU: see bulkRecords
 	flushFailed bool
 	pace        pace
 	ending      atomic.Bool                        // SHUTDOWN is there
