@@ -1,5 +1,11 @@
 package telemetry
 
+import (
+	"context"
+	"errors"
+	"time"
+)
+
 // Ended is how an earlier start of the sandbox ended without SHUTDOWN.
 type Ended struct {
 	// Lost is how many records were in its memory and are lost.
@@ -65,21 +71,27 @@ func (p *Pipeline) mirror() {
 	})
 }
 
-// keep moves what waits from memory to disk, findings first. The error says why
-// something stays.
-func (p *Pipeline) keep(all bool) error {
+// errLate is why something stays where the disk takes longer than there is time.
+var errLate = errors.New("telemetry: no time to write more to the spool")
+
+// keep moves what waits from memory to disk, findings first, and ends soon after ctx.
+// The error says why something stays.
+func (p *Pipeline) keep(ctx context.Context, all bool) error {
 	s := p.spooled()
 	if s == nil {
 		return nil
 	}
-	if err := p.keepClasses(s, attacks, classes); err != nil || !all {
+	if err := p.keepClasses(ctx, s, attacks, classes); err != nil || !all {
 		return err
 	}
-	return p.keepClasses(s, lines, attacks)
+	return p.keepClasses(ctx, s, lines, attacks)
 }
 
-func (p *Pipeline) keepClasses(s *Spool, low, high class) error {
+func (p *Pipeline) keepClasses(ctx context.Context, s *Spool, low, high class) error {
 	for {
+		if end, ok := ctx.Deadline(); ok && time.Until(end) < -grace/2 {
+			return errLate
+		}
 		p.mu.Lock()
 		items := p.takeFrom(p.queues[low:high], p.order, frameBytes)
 		p.flights += len(items)

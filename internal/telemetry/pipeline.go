@@ -277,7 +277,7 @@ func (p *Pipeline) flush(ctx context.Context, all bool) error {
 	if err == nil {
 		return nil
 	}
-	if kerr := p.keep(all); kerr != nil {
+	if kerr := p.keep(ctx, all); kerr != nil {
 		return fmt.Errorf("flushing: %w; records stay in memory: %w", err, kerr)
 	}
 	return fmt.Errorf("flushing: %w", err)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"gatehouse/internal/record"
@@ -469,6 +470,40 @@ func TestNothingIsGivenUpInVain(t *testing.T) {
 	if n, _ := l.Pending(); l.Lost() != nil || n != 1 || l.Spooled()["log"] != 5 {
 		t.Errorf("lost %v, %d in memory, on disk %v", l.Lost(), n, l.Spooled())
 	}
+}
+
+// A slow disk does not take more time than there is: what it does not get stays in
+// memory, and at SHUTDOWN is counted.
+func TestASlowDiskIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := live(t, t.TempDir(), func(s *telemetry.Spool) {
+			s.Free = func() (uint64, uint64, error) { time.Sleep(10 * time.Millisecond); return 1 << 40, 1 << 40, nil }
+		})
+		l.sink.take = down
+		fillUp := func() {
+			for range 50 {
+				l.add(10, 10_000, record.Log)
+			}
+			l.add(1, 10, record.Leak)
+		}
+		fillUp()
+		took := func(f func(context.Context)) time.Duration {
+			began := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			f(ctx)
+			return time.Since(began)
+		}
+		d := took(func(ctx context.Context) { _ = l.Flush(ctx) })
+		if n, _ := l.Pending(); d > 200*time.Millisecond || n == 0 || l.Spooled()["leak"] != 1 {
+			t.Errorf("a flush took %v, %d in memory, on disk %v", d, n, l.Spooled())
+		}
+		fillUp()
+		if d := took(l.Shutdown); d > 300*time.Millisecond || l.Lost()["log"] == 0 || l.Lost()["leak"] != 0 || len(l.last.items) != 2 {
+			t.Errorf("Shutdown took %v, lost %v, printed %d", d, l.Lost(), len(l.last.items))
+		}
+		l.balance(t)
+	})
 }
 
 // A sink that rests is not bothered, and nothing is read from the disk for it.
