@@ -14,8 +14,8 @@ import (
 func (p *Pipeline) settle(seg *segment, batch []Item, n int) {
 	n = max(0, min(n, len(batch)))
 	if seg != nil {
-		p.spooled().done(seg, batch, n)
 		p.board(batch[:n])
+		p.spooled().done(seg, batch, n)
 		p.done(batch[:n])
 		return
 	}
@@ -35,12 +35,16 @@ func (p *Pipeline) settle(seg *segment, batch []Item, n int) {
 	}
 }
 
-// board takes items that stood on disk into flight.
+// board takes items that stood on disk into flight. Should a kill come before they are
+// counted, the next start knows that they may have arrived.
 func (p *Pipeline) board(items []Item) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.flights += len(items)
 	p.forget(items, -1)
+	p.count.flying = count(items)
+	p.count.flying.plus(&p.holds)
+	p.mirror()
 }
 
 // land takes items out of flight and out of memory.

@@ -90,6 +90,11 @@ func (s *Spool) open() (tally, error) {
 	for i := range saved.segments {
 		s.segments = append(s.segments, &saved.segments[i])
 	}
+	for _, seg := range slices.Clone(s.segments) {
+		if seg.left == (perKind{}) { // it was about to be made, or to go
+			s.remove(seg)
+		}
+	}
 	s.sweep()
 	return saved.tally, nil
 }
@@ -292,10 +297,12 @@ func (s *Spool) writable(urgent bool) (*segment, error) {
 	seg := &segment{slot: s.freeSlot(), number: s.number, urgent: urgent}
 	s.number++
 	s.page.with(func(mem []byte) { put(mem, wordNext, s.number) })
+	s.page.save(seg)              // or a kill would leave a file that nobody knows
 	_ = os.RemoveAll(s.path(seg)) // O_EXCL says if it is still there
 	var err error
 	seg.file, err = os.OpenFile(s.path(seg), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
+		s.page.save(&segment{slot: seg.slot})
 		return nil, fmt.Errorf("opening a segment: %w", err)
 	}
 	s.segments = append(s.segments, seg)
@@ -326,6 +333,8 @@ func (s *Spool) discardEmpty(seg *segment) {
 
 func (s *Spool) remove(seg *segment) {
 	seg.finish()
+	seg.left = perKind{}
+	s.page.save(seg) // a file with nothing in it that counts, whenever a kill comes
 	if err := os.Remove(s.path(seg)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		_ = os.RemoveAll(s.path(seg)) // a folder, where somebody put one
 	}
