@@ -193,6 +193,7 @@ func TestRecordsOutliveAKill(t *testing.T) {
 	if len(c.ids()) != 0 {
 		t.Fatal("the collector took something")
 	}
+	eventually(t, "the freeze", func() bool { return g.Sandboxes().Freezes == 6 }) // what is in memory would be lost
 	g.kill(t)
 	c.fail(nil)
 	// The kill is noticed now, or at the next invocation: the one after that is whole.
