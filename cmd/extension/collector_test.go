@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gatehouse/internal/record"
 )
@@ -73,9 +75,13 @@ func (c *collector) shut() {
 	s := c.server
 	c.server = nil
 	c.mu.Unlock()
-	if s != nil {
-		_ = s.Close() // its connections, too
+	if s == nil {
+		return
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.Shutdown(ctx) // what was taken is answered, or it would come twice
+	_ = s.Close()       // its other connections, too
 }
 
 func (c *collector) env() map[string]string {

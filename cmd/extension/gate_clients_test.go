@@ -123,6 +123,7 @@ func withClients(t *testing.T, inspect bool) (*gate, *remote.Host) {
 	}
 	env := map[string]string{
 		"GATEHOUSE_POLICY": policy, "GATEHOUSE_UPSTREAM_CA": host.CAFile, "PATH": os.Getenv("PATH"), "HOME": dir,
+		"GATEHOUSE_FLUSH": "end", // there are many invocations, and each has to be seen
 	}
 	if !inspect { // the customer's own trust
 		for _, name := range []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS"} {
