@@ -176,7 +176,7 @@ func TestWhereAWSCredentialsMayGo(t *testing.T) {
 		{"AWS_ACCESS_KEY_ID", "sqs.eu-west-1.amazonaws.com", "header:authorization", true},
 		{"AWS_SESSION_TOKEN", "s3.amazonaws.com", "header:x-amz-security-token", true},
 		{"AWS_SESSION_TOKEN", "s3.eu-west-1.amazonaws.com", "url", false}, // but presigned
-		{"AWS_SESSION_TOKEN", "s3.eu-west-1.amazonaws.com", "head", false},
+		{"AWS_SESSION_TOKEN", "s3.eu-west-1.amazonaws.com", "head", true},
 		{"AWS_SESSION_TOKEN", "evilamazonaws.com", "head", false},
 		{"AWS_SECRET_ACCESS_KEY", "sqs.eu-west-1.amazonaws.com", "head", false},
 		{"AWS_SESSION_TOKEN", "sqs.cn-north-1.amazonaws.com.cn", "url", false},

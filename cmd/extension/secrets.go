@@ -242,7 +242,7 @@ func standsIn(name, place string) bool {
 	case "AWS_ACCESS_KEY_ID":
 		return place == "header:authorization" || place == "url" || place == "head"
 	case "AWS_SESSION_TOKEN":
-		return place == "header:x-amz-security-token"
+		return place == "header:x-amz-security-token" || place == "head" // its parts were looked at in their places
 	}
 	return false
 }
