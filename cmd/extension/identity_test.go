@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"net/http"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -106,5 +107,29 @@ func TestRestoreIsTold(t *testing.T) {
 	list := g.records(t, record.Invocation)
 	if first, last := list[0], list[len(list)-1]; first.SandboxID == last.SandboxID || last.Generation != 1 {
 		t.Errorf("sandbox %s before, %s after, generation %d", first.SandboxID, last.SandboxID, last.Generation)
+	}
+}
+
+// What is to become a snapshot keeps no records on disk, where each sandbox out of it
+// would find them. Once it is restored it does, as the sandbox that it is then.
+func TestASnapshotHasNoSpool(t *testing.T) {
+	cfg := config{RunDir: filepath.Join(t.TempDir(), "run"), SnapStart: true, Env: map[string]string{}}
+	x := newExtension(cfg, zap.NewNop())
+	var err error
+	if x.folder, err = openRunFolder(cfg.RunDir); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(x.pipeline.Close)
+	x.pipeline.Add(&record.Record{Kind: record.Log})
+	counters := filepath.Join(cfg.RunDir, "counters")
+	if _, err := os.Stat(counters); err == nil {
+		t.Error("there are counters in the snapshot")
+	}
+	x.restored()
+	x.pipeline.Add(&record.Record{Kind: record.Log})
+	id, _ := x.identity()
+	text, err := os.ReadFile(counters)
+	if err != nil || !bytes.Contains(text, []byte(id)) || x.pipeline.Made() != 2 {
+		t.Errorf("counters of %s: %d bytes, %v; made %d", id, len(text), err, x.pipeline.Made())
 	}
 }
