@@ -44,6 +44,7 @@ type extension struct {
 	telemetry     atomic.Bool // subscribed
 	running       atomic.Bool // Lambda's telemetry has told of an invocation
 	telemetryPort int
+	taking        atomic.Int32 // batches of telemetry that are being taken in
 	endings       endings
 
 	sandbox  proxy.Sandbox

@@ -91,12 +91,19 @@ func (x *extension) listenTelemetry() error {
 	}
 	// It logs nothing: its own lines would come back to it.
 	quiet := log.New(io.Discard, "", 0)
-	if err := x.serve(addr, &http.Server{Handler: &x.receiver, ErrorLog: quiet}); err != nil {
+	if err := x.serve(addr, &http.Server{Handler: http.HandlerFunc(x.takeTelemetry), ErrorLog: quiet}); err != nil {
 		return err
 	}
 	_, port, _ := net.SplitHostPort(addr)
 	x.telemetryPort, _ = strconv.Atoi(port) // checked with the configuration
 	return nil
+}
+
+// takeTelemetry counts the batches that are being taken in, which the end waits for.
+func (x *extension) takeTelemetry(w http.ResponseWriter, r *http.Request) {
+	x.taking.Add(1)
+	defer x.taking.Add(-1)
+	x.receiver.ServeHTTP(w, r)
 }
 
 // runtimeDone is what Lambda's telemetry says of the end of an invocation. The

@@ -346,6 +346,7 @@ func (x *extension) shutdown(ctx context.Context, e *lambdaapi.Event) {
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
 	x.lastWords(ctx)
+	x.pipeline.Grace = max(0, e.Deadline().Add(-margin/2).Sub(limit)) // the disk gets what Splunk left
 	x.pipeline.Shutdown(ctx)
 	x.sayLeft()
 }
@@ -359,7 +360,7 @@ func (x *extension) lastWords(ctx context.Context) {
 	if x.hec != nil {
 		x.hec.TryNow() // there is no later
 	}
-	for made := uint64(0); x.telemetry.Load() && made != x.pipeline.Made(); {
+	for made := uint64(0); x.telemetry.Load() && (made != x.pipeline.Made() || x.taking.Load() > 0); {
 		made = x.pipeline.Made()
 		if x.pipeline.Flush(ctx) != nil {
 			return

@@ -45,6 +45,9 @@ type Pipeline struct {
 	// UrgentBytes is how many bytes of records are urgent, findings or not, that no
 	// Flush has seen; 0: none.
 	UrgentBytes int
+	// Grace is what Shutdown may take beyond its context for what has no other place to
+	// be than the disk; 0: 100 ms.
+	Grace time.Duration
 	// Spool says where records are kept that Sink did not take, once, when the first
 	// is there; nil, or one that returns nil: in memory alone.
 	Spool func() *Spool

@@ -164,8 +164,7 @@ func (p *Pipeline) forget(items []Item, sign int) {
 	}
 }
 
-// grace is what Shutdown takes beyond its context, at most, for what has no other
-// place to be than the disk.
+// grace is what Shutdown takes beyond its context where Grace is 0.
 const grace = 100 * time.Millisecond
 
 // Shutdown flushes, keeps on disk what could not go, for the next start of this
@@ -186,9 +185,13 @@ func (p *Pipeline) Shutdown(ctx context.Context) {
 	p.late(urgent)
 	p.settle(nil, p.releaseAll(), 0)
 	p.print()
+	late := p.Grace
+	if late == 0 {
+		late = grace
+	}
 	for end, ok := ctx.Deadline(); len(rest) > 0; {
 		n := frameOf(rest)
-		if ok && time.Until(end) < -grace {
+		if ok && time.Until(end) < -late {
 			n = len(rest)
 			p.loseItems(rest)
 		} else {
