@@ -19,7 +19,7 @@ const (
 )
 
 // crumbIndex knows where in the forms of secrets any four characters stand. Only of
-// generated secrets, as they are, reversed, in base64 and in hex: pieces of others are
+// generated secrets, as they are, reversed, both in base64, and in hex: pieces of others are
 // words.
 type crumbIndex struct {
 	patterns []pattern
@@ -79,7 +79,7 @@ func formBits(p *pattern, v []byte) float64 {
 	switch {
 	case len(p.chain) == 0 || len(p.chain) == 1 && p.chain[0] == "reversed":
 		return charBits(v)
-	case len(p.chain) == 1 && p.chain[0] == "base64":
+	case len(p.chain) > 0 && p.chain[0] == "base64" && (len(p.chain) == 1 || len(p.chain) == 2 && p.chain[1] == "reversed"):
 		return 6
 	case len(p.chain) == 1 && p.chain[0] == "hex":
 		return 4
