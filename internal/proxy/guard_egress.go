@@ -26,6 +26,7 @@ func (g *Guard) name(t detect.Target) Verdict {
 	if !d.Allow {
 		v = g.outcome(Refuse, d.Rule, refusalFor(d), false)
 	}
+	v.Unverifiable = d.Unverifiable
 	if d.Listed != "" {
 		g.listed(t, d, v)
 	}

@@ -41,6 +41,9 @@ type Verdict struct {
 	Incident string
 	// Reason is for people, and holds nothing that came from outside unquoted.
 	Reason string
+	// Unverifiable counts rules on method or path that held for nothing because the
+	// request was not seen (connections only).
+	Unverifiable int
 	// Form is how the event's source takes a refusal (events only).
 	Form detect.Form
 	// Source is the event's source (events only).

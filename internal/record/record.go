@@ -125,18 +125,19 @@ type Record struct {
 	EventPaths []string `json:"event_paths,omitempty" kinds:"connection" doc:"where in the event stand values that were seen to go out, at most 16 paths"`
 
 	// invocation, connection
-	Status      string       `json:"status,omitempty" kinds:"invocation" doc:"success, error, refused, timeout, or unknown where nobody told"`
-	BytesIn     int64        `json:"bytes_in,omitempty" kinds:"invocation,connection" doc:"bytes of the event, or received"`
-	BytesOut    int64        `json:"bytes_out,omitempty" kinds:"invocation,connection" doc:"bytes of the response, or sent"`
-	DurationMS  float64      `json:"duration_ms,omitempty" kinds:"invocation,connection" doc:"milliseconds"`
-	Connections int          `json:"connections,omitempty" kinds:"invocation" doc:"egress connections of this invocation"`
-	Inspected   int          `json:"connections_inspected,omitempty" kinds:"invocation" doc:"of these seen decrypted"`
-	Tunnelled   int          `json:"connections_tunnelled,omitempty" kinds:"invocation" doc:"of these passed through unseen"`
-	Released    int          `json:"released,omitempty" kinds:"invocation,connection" doc:"how often bytes that began like a secret left after all, because a message ended or nothing followed for 100 ms"`
-	Uninspected int          `json:"uninspected_bytes,omitempty" kinds:"invocation,connection" doc:"bytes sent, as they were, that could not be decoded any further"`
-	Gaps        []detect.Gap `json:"gaps,omitempty" kinds:"connection" doc:"of these: where they stood, why, and how many; one for each reason"`
-	Around      int          `json:"around,omitempty" kinds:"invocation" doc:"connections that went around the proxy"`
-	Receipt     *Receipt     `json:"receipt,omitempty" kinds:"invocation" doc:"what was inspected of the event, and what was not"`
+	Status       string       `json:"status,omitempty" kinds:"invocation" doc:"success, error, refused, timeout, or unknown where nobody told"`
+	BytesIn      int64        `json:"bytes_in,omitempty" kinds:"invocation,connection" doc:"bytes of the event, or received"`
+	BytesOut     int64        `json:"bytes_out,omitempty" kinds:"invocation,connection" doc:"bytes of the response, or sent"`
+	DurationMS   float64      `json:"duration_ms,omitempty" kinds:"invocation,connection" doc:"milliseconds"`
+	Connections  int          `json:"connections,omitempty" kinds:"invocation" doc:"egress connections of this invocation"`
+	Inspected    int          `json:"connections_inspected,omitempty" kinds:"invocation" doc:"of these seen decrypted"`
+	Tunnelled    int          `json:"connections_tunnelled,omitempty" kinds:"invocation" doc:"of these passed through unseen"`
+	Released     int          `json:"released,omitempty" kinds:"invocation,connection" doc:"how often bytes that began like a secret left after all, because a message ended or nothing followed for 100 ms"`
+	Uninspected  int          `json:"uninspected_bytes,omitempty" kinds:"invocation,connection" doc:"bytes sent, as they were, that could not be decoded any further"`
+	Unverifiable int          `json:"unverifiable,omitempty" kinds:"connection" doc:"rules that need a method or a path, and that held for nothing because requests were not seen"`
+	Gaps         []detect.Gap `json:"gaps,omitempty" kinds:"connection" doc:"of these: where they stood, why, and how many; one for each reason"`
+	Around       int          `json:"around,omitempty" kinds:"invocation" doc:"connections that went around the proxy"`
+	Receipt      *Receipt     `json:"receipt,omitempty" kinds:"invocation" doc:"what was inspected of the event, and what was not"`
 
 	// health, invocation
 	Degraded  []Degradation     `json:"degraded,omitempty" kinds:"health" doc:"what does not work as configured"`

@@ -134,10 +134,20 @@ func (f *flow) decide(o *detect.Observation) proxy.Verdict {
 		noted.Incident = "" // that is the id of the leak's own record
 	}
 	f.note(noted)
+	f.unverifiable(v.Unverifiable)
 	if v.Action == proxy.Halt {
 		f.p.Guard.Hold()
 	}
 	return v
+}
+
+// unverifiable notes that n rules held for nothing because requests are not seen.
+func (f *flow) unverifiable(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n > 0 && f.rec != nil {
+		f.rec.Unverifiable = max(f.rec.Unverifiable, n)
+	}
 }
 
 // note puts a verdict into the record. Each incident that a client hears of has

@@ -61,3 +61,16 @@ func TestTunnelsGoOn(t *testing.T) {
 		})
 	}
 }
+
+// TestUnverifiableIsOnRecord: a deny of a path that nobody can see holds for nothing, and
+// that is said.
+func TestUnverifiableIsOnRecord(t *testing.T) {
+	s := newServer(t, hello)
+	g := newGate(t, "mode: enforce\negress:"+hosts+"\n  rules: [{deny: api.test, paths: /admin/*}]", nil)
+	c := g.client(authority.pool())
+	get(t, c, s.url("api.test", "/admin/x"), 200)
+	c.CloseIdleConnections()
+	if r := g.connection(); r.Unverifiable != 1 || r.Action != "allowed" {
+		t.Errorf("%d unverifiable, %s", r.Unverifiable, r.Action)
+	}
+}
