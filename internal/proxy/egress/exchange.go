@@ -1,8 +1,10 @@
 package egress
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -118,6 +120,9 @@ func (x *exchange) newFlow(t target, via string) *flow {
 // malformed records a request that cannot be understood, and returns the answer.
 func (x *exchange) malformed(r *http.Request) *http.Response {
 	v := malformedRequest("400 Bad Request")
+	if asked := cmp.Or(r.Host, r.RequestURI); asked != "" {
+		v.Reason += fmt.Sprintf(", for %.80q", asked) // where to is the one thing worth keeping
+	}
 	f := x.f
 	if f == nil {
 		f = x.p.newFlow(target{}, via(r), x.p.off())
