@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gatehouse/internal/policy"
@@ -181,13 +182,17 @@ func (c *config) check() (errs []error) {
 // one that there is.
 func unknown(env map[string]string) (errs []error) {
 	for name := range env {
-		if !strings.HasPrefix(name, "GATEHOUSE_") || slices.ContainsFunc(settings, func(s setting) bool { return s.name == name }) {
+		if !strings.HasPrefix(name, "GATEHOUSE_") || isSetting(name) {
 			continue
 		}
 		errs = append(errs, fmt.Errorf("%s: no such setting; the nearest is %s", name, nearest(name)))
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errs
+}
+
+func isSetting(name string) bool {
+	return slices.ContainsFunc(settings, func(s setting) bool { return s.name == name })
 }
 
 func nearest(name string) string {
@@ -290,6 +295,16 @@ func (c *config) token() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
+// shown is a wrong value as an error may show it: one that is long enough for a secret
+// may be one, in the wrong variable. A path of short names is none.
+func shown(v string) string {
+	long := func(part string) bool { return len(part) > 12 }
+	if len(v) < 8 || strings.HasPrefix(v, "/") && !slices.ContainsFunc(strings.Split(v, "/"), long) {
+		return strconv.Quote(v)
+	}
+	return fmt.Sprintf("a value of %d characters", len(v))
+}
+
 // The kinds of setting.
 
 func text(field func(*config) *string) func(*config, string) error {
@@ -307,7 +322,7 @@ func oneOf(values map[string]func(*config)) func(*config, string) error {
 			want = append(want, name)
 		}
 		slices.Sort(want)
-		return fmt.Errorf("%q is not one of %s", v, strings.Join(want, ", "))
+		return fmt.Errorf("%s is not one of %s", shown(v), strings.Join(want, ", "))
 	}
 }
 
@@ -349,7 +364,7 @@ func address(field func(*config) *string) func(*config, string) error {
 	return func(c *config, v string) error {
 		a, err := netip.ParseAddrPort(v)
 		if err != nil || a.Port() == 0 {
-			return fmt.Errorf("%q is not an address and port like %s", v, defaultEgress)
+			return fmt.Errorf("%s is not an address and port like %s", shown(v), defaultEgress)
 		}
 		*field(c) = v
 		return nil
@@ -362,7 +377,7 @@ func folder(c *config, v string) error {
 		return !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:,_-/", r)
 	}
 	if !strings.HasPrefix(v, "/") || strings.ContainsFunc(v, odd) {
-		return fmt.Errorf("%q is not an absolute path of letters, digits and .:,_-/", v)
+		return fmt.Errorf("%s is not an absolute path of letters, digits and .:,_-/", shown(v))
 	}
 	c.RunDir = v
 	return nil
@@ -376,7 +391,7 @@ func telemetryTypes(c *config, v string) error {
 	for t := range strings.SplitSeq(v, ",") {
 		t = strings.TrimSpace(t)
 		if t != "platform" && t != "function" && t != "extension" {
-			return fmt.Errorf("%q is not platform, function, extension or off", t)
+			return fmt.Errorf("%s is not platform, function, extension or off", shown(t))
 		}
 		c.Telemetry = append(c.Telemetry, t)
 	}

@@ -32,10 +32,12 @@ var errNotRelayed = errors.New("the runtime does not ask gatehouse for its event
 
 // extension is the parts and what the loop knows.
 type extension struct {
-	cfg    config
-	log    *zap.Logger
-	folder runFolder
-	bound  error // what could not be bound or written before register
+	cfg config
+	log *zap.Logger
+	// maskOwn replaces secrets in what is said elsewhere than in a log or a record.
+	maskOwn func(string) string
+	folder  runFolder
+	bound   error // what could not be bound or written before register
 
 	api      *lambdaapi.Client
 	function atomic.Pointer[lambdaapi.Function] // nil before register

@@ -29,8 +29,10 @@ func main() { os.Exit(run()) }
 // process that ends takes the sandbox with it.
 func run() int {
 	cfg, cfgErr := readConfig(os.Environ())
-	log := newLogger(cfg.LogLevel)
+	out := newMaskedOutput(&cfg, os.Stderr)
+	log := newLogger(cfg.LogLevel, out)
 	x := newExtension(cfg, log)
+	out.secrets, x.maskOwn = x.secrets.set.Load, out.mask
 	x.degradeBy("configuration", cfgErr)
 	x.bind()
 
@@ -75,7 +77,7 @@ func (x *extension) register(ctx context.Context) error {
 // refuseToStart tells Lambda why the function must not run.
 func (x *extension) refuseToStart(ctx context.Context, why error) int {
 	x.log.Error("refusing to start", zap.Error(why))
-	if err := x.api.InitError(ctx, "Extension.GatehouseConfig", why.Error()); err != nil {
+	if err := x.api.InitError(ctx, "Extension.GatehouseConfig", x.maskOwn(why.Error())); err != nil {
 		x.log.Error("telling lambda", zap.Error(err))
 	}
 	return 1

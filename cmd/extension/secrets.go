@@ -48,6 +48,7 @@ func (l *lazySecrets) get() *leak.Set {
 				Name: "GATEHOUSE_HEC_TOKEN", Value: []byte(token), Fingerprint: l.fingerprint([]byte(token)),
 			})
 		}
+		secrets = append(secrets, l.cfg.ownSecrets(l.fingerprint)...)
 		l.own = leak.New(secrets)
 		l.set.Store(l.own)
 		l.memory.Limit = decodeMemory

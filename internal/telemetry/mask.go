@@ -69,6 +69,17 @@ func maskBase64(s string, mask func(string) string) string {
 	return base64.StdEncoding.EncodeToString([]byte(masked))
 }
 
+// MaskJSON returns text, a JSON object, in which mask was applied to every string but
+// the names of its own members, and to what it is as a whole, which may end its being
+// JSON. It returns text itself where nothing changed.
+func MaskJSON(text []byte, mask func(string) string) []byte {
+	text = maskStrings(text, 0, mask)
+	if s := string(text); mask(s) != s {
+		return []byte(mask(s))
+	}
+	return text
+}
+
 // made reports whether the member called key of a record holds only what
 // Gatehouse made: a mask that found a secret in it would destroy it.
 func made(key string) bool {
