@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +34,7 @@ type config struct {
 	HECURLs         []string // none: findings and health go to stdout
 	HECToken        string
 	HECTokenFile    string
+	HECTokenARN     tokenARN // its zero value: none
 	HECIndex        string
 	HECCA           string // PEM file
 	HECCert, HECKey string // PEM files of the client's certificate
@@ -93,7 +93,10 @@ var settings = []setting{
 	{"GATEHOUSE_HEC_URL", hecURLs},
 	{"GATEHOUSE_HEC_TOKEN", text(func(c *config) *string { return &c.HECToken })},
 	{"GATEHOUSE_HEC_TOKEN_FILE", text(func(c *config) *string { return &c.HECTokenFile })},
-	{"GATEHOUSE_HEC_TOKEN_ARN", unsupported},
+	{"GATEHOUSE_HEC_TOKEN_ARN", func(c *config, v string) (err error) {
+		c.HECTokenARN, err = parseTokenARN(v)
+		return err
+	}},
 	{"GATEHOUSE_HEC_INDEX", text(func(c *config) *string { return &c.HECIndex })},
 	{"GATEHOUSE_HEC_CA", text(func(c *config) *string { return &c.HECCA })},
 	{"GATEHOUSE_HEC_CERT", text(func(c *config) *string { return &c.HECCert })},
@@ -159,8 +162,17 @@ func readConfig(environ []string) (config, error) {
 
 // check finds what does not fit together.
 func (c *config) check() (errs []error) {
-	if len(c.HECURLs) > 0 && c.HECToken == "" && c.HECTokenFile == "" {
-		errs = append(errs, errors.New("GATEHOUSE_HEC_URL: needs GATEHOUSE_HEC_TOKEN or GATEHOUSE_HEC_TOKEN_FILE beside it"))
+	tokens := 0
+	for _, given := range []bool{c.HECToken != "", c.HECTokenFile != "", c.HECTokenARN != tokenARN{}} {
+		if given {
+			tokens++
+		}
+	}
+	switch {
+	case len(c.HECURLs) > 0 && tokens == 0:
+		errs = append(errs, errors.New("GATEHOUSE_HEC_URL: needs GATEHOUSE_HEC_TOKEN, GATEHOUSE_HEC_TOKEN_FILE or GATEHOUSE_HEC_TOKEN_ARN beside it"))
+	case tokens > 1 && c.HECTokenARN != tokenARN{}:
+		errs = append(errs, errors.New("GATEHOUSE_HEC_TOKEN_ARN: is not used beside GATEHOUSE_HEC_TOKEN or GATEHOUSE_HEC_TOKEN_FILE: set one of them"))
 	}
 	if (c.HECCert == "") != (c.HECKey == "") {
 		errs = append(errs, errors.New("GATEHOUSE_HEC_CERT and GATEHOUSE_HEC_KEY: one is of no use without the other"))
@@ -283,18 +295,6 @@ func loopback(host string) bool {
 	return err == nil && (ip.Unmap().IsLoopback() || ip.IsUnspecified())
 }
 
-// token returns the HEC token. A file is read anew each time: it may be rotated.
-func (c *config) token() (string, error) {
-	if c.HECTokenFile == "" {
-		return c.HECToken, nil
-	}
-	text, err := os.ReadFile(c.HECTokenFile)
-	if err != nil {
-		return "", fmt.Errorf("GATEHOUSE_HEC_TOKEN_FILE: %w", err)
-	}
-	return strings.TrimSpace(string(text)), nil
-}
-
 // shown is a wrong value as an error may show it: one that is long enough for a secret
 // may be one, in the wrong variable. A path of short names is none.
 func shown(v string) string {
@@ -401,10 +401,6 @@ func telemetryTypes(c *config, v string) error {
 func flushing(m flushMode) func(*config) { return func(c *config) { c.Flush = m } }
 
 func logLevel(level string) func(*config) { return func(c *config) { c.LogLevel = level } }
-
-func unsupported(*config, string) error {
-	return errors.New("not supported by this version; use GATEHOUSE_HEC_TOKEN or GATEHOUSE_HEC_TOKEN_FILE")
-}
 
 // certificates counts the certificates in PEM text; 0 says that there are none.
 func certificates(text []byte) (n int) {

@@ -51,6 +51,7 @@ type extension struct {
 
 	sandbox  proxy.Sandbox
 	policy   lazyPolicy
+	token    tokenSource
 	secrets  lazySecrets
 	guard    proxy.Guard
 	relay    runtimeapi.Relay
@@ -85,7 +86,12 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 	}
 	x := &extension{cfg: cfg, log: log, folder: runFolder(cfg.RunDir)}
 	x.policy = lazyPolicy{cfg: &x.cfg, degrade: x.degradeBy}
-	x.secrets = lazySecrets{cfg: &x.cfg, policy: x.policy.get, account: x.account, suspect: x.guard.Suspect, forgets: x.tellForgotten}
+	x.token = tokenSource{cfg: &x.cfg}
+	if arn := cfg.HECTokenARN; len(cfg.HECURLs) > 0 && arn != (tokenARN{}) {
+		client := &awsClient{env: cfg.Env, runtimeAPI: cfg.RuntimeAPI, proxy: cfg.HECProxy, roots: func() *x509.CertPool { return x.egress.RootCAs() }}
+		x.token.fetch = func(ctx context.Context) (string, error) { return client.token(ctx, arn) }
+	}
+	x.secrets = lazySecrets{cfg: &x.cfg, policy: x.policy.get, token: x.token.known, account: x.account, suspect: x.guard.Suspect, forgets: x.tellForgotten}
 	x.sandbox.Concurrent, x.sandbox.Identity = cfg.Managed, x.identity
 	x.pipeline = telemetry.Pipeline{
 		Sink:  x.sink(),
@@ -117,7 +123,7 @@ func (x *extension) sink() telemetry.Sink {
 		return telemetry.Stdout{W: os.Stdout}
 	}
 	x.hec = &hec.Client{
-		URLs: x.cfg.HECURLs, Token: func(context.Context) (string, error) { return x.cfg.token() }, Index: x.cfg.HECIndex, Agent: "gatehouse/" + version,
+		URLs: x.cfg.HECURLs, Token: x.hecToken, Index: x.cfg.HECIndex, Agent: "gatehouse/" + version,
 		CA: x.hecRoots, ServerName: x.cfg.HECServerName, Insecure: x.cfg.HECInsecure, Proxy: x.cfg.HECProxy, Ack: x.cfg.HECAck,
 		Say: func(line string) { x.log.Warn("hec", zap.String("error", line)) },
 	}
@@ -128,6 +134,16 @@ func (x *extension) sink() telemetry.Sink {
 		x.degradeBy("hec", errInsecure)
 	}
 	return x.hec
+}
+
+// hecToken is the token for hec, which asks again when Splunk did not take the last:
+// what it gets then is another secret to watch.
+func (x *extension) hecToken(ctx context.Context) (string, error) {
+	token, err := x.token.ask(ctx)
+	if err == nil {
+		x.secrets.watchToken(token)
+	}
+	return token, err
 }
 
 // errInsecure is the reason in the health record where Splunk is not verified.

@@ -53,6 +53,7 @@ func run() int {
 	if cfg.PolicyPath != "" {
 		go x.policy.get() // beside the runtime's start; owned by the process
 	}
+	x.token.begin()
 	if err := x.loop(ctx); err != nil {
 		log.Error("waiting for the next event", zap.Error(err))
 		return 1

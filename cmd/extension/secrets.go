@@ -17,6 +17,7 @@ import (
 type lazySecrets struct {
 	cfg    *config
 	policy func() *policy.Policy
+	token  func() (string, error) // for Splunk; nil: what cfg has
 
 	once    sync.Once
 	account func() string                        // the function's own; "" while it is not known
@@ -36,24 +37,51 @@ type lazySecrets struct {
 
 func (l *lazySecrets) get() *leak.Set {
 	l.once.Do(func() {
-		token, err := l.cfg.token()
-		if err != nil {
-			token = l.cfg.HECToken // hec says what is wrong with the file
-		}
+		token := l.hecToken()
 		key := fingerprintKey(l.cfg.FingerprintKey, token)
 		l.fingerprint = func(value []byte) string { return record.Fingerprint(key, value) }
-		secrets := leak.Watch(l.cfg.Environ, l.policy().WatchSecret, l.fingerprint)
-		if len(token) >= 8 {
-			secrets = append(secrets, leak.Secret{
-				Name: "GATEHOUSE_HEC_TOKEN", Value: []byte(token), Fingerprint: l.fingerprint([]byte(token)),
-			})
-		}
+		secrets := append(leak.Watch(l.cfg.Environ, l.policy().WatchSecret, l.fingerprint), l.asSecret(token)...)
 		secrets = append(secrets, l.cfg.ownSecrets(l.fingerprint)...)
 		l.own = leak.New(secrets)
 		l.set.Store(l.own)
 		l.memory.Limit = decodeMemory
 	})
 	return l.set.Load()
+}
+
+// hecToken is the token for Splunk; "": none, or none yet. What is wrong hec says.
+func (l *lazySecrets) hecToken() string {
+	token := l.cfg.token
+	if l.token != nil {
+		token = l.token
+	}
+	value, err := token()
+	if err != nil {
+		return l.cfg.HECToken
+	}
+	return value
+}
+
+// asSecret is the token for Splunk as what must not leave; none where it is too short
+// to be one.
+func (l *lazySecrets) asSecret(token string) []leak.Secret {
+	if len(token) < 8 {
+		return nil
+	}
+	return []leak.Secret{{Name: "GATEHOUSE_HEC_TOKEN", Value: []byte(token), Fingerprint: l.fingerprint([]byte(token))}}
+}
+
+// watchToken watches a token for Splunk that came late, or that was rotated.
+func (l *lazySecrets) watchToken(token string) {
+	set := l.get()
+	l.learning.Lock()
+	defer l.learning.Unlock()
+	more := l.asSecret(token)
+	if set.With(more) == set {
+		return
+	}
+	l.own = l.own.With(more)
+	l.set.Store(l.own.With(l.learned))
 }
 
 // What is learned of AWS's answers is bounded, because a function may ask for as many

@@ -23,7 +23,7 @@ func (x *extension) spool() *telemetry.Spool {
 		return nil
 	}
 	id, _ := x.identity()
-	return &telemetry.Spool{Dir: dir, Counters: x.folder.path("counters"), Sandbox: id, Secret: x.cfg.token}
+	return &telemetry.Spool{Dir: dir, Counters: x.folder.path("counters"), Sandbox: id, Secret: x.token.known}
 }
 
 // before notes in the health record what the last start of this sandbox left.
