@@ -27,6 +27,7 @@ func Diff(old, now *Policy) []Change {
 	d.rules(old, now)
 	d.secrets(old, now)
 	d.exceptions(old, now)
+	d.masks(old.Records.Masks, now.Records.Masks)
 	slices.SortStableFunc(d.list, func(a, b Change) int {
 		switch {
 		case a.Wider == b.Wider:
@@ -70,7 +71,27 @@ func (d *diff) modes(old, now *Policy) {
 	step(d, "egress.event_data.request", old.EventData, now.EventData, EventDataAllow, EventDataMonitor, EventDataRefuse)
 	step(d, "secrets.on_budget closed", old.UninspectedClosed, now.UninspectedClosed, false, true)
 	step(d, "secrets.on_leak", old.OnLeak, now.OnLeak, LeakMonitor, LeakBlock, LeakHalt)
+	step(d, "records.masks.defaults", old.Records.Masks.Defaults, now.Records.Masks.Defaults, false, true)
 	step(d, "responses.action", old.Responses, now.Responses, ResponseMonitor, ResponseMask, ResponseRefuse)
+}
+
+// masks compares what is hidden in records.
+func (d *diff) masks(old, now Masks) {
+	for _, l := range [...]struct {
+		name     string
+		old, now []string
+	}{{"path", old.Paths, now.Paths}, {"header", old.Headers, now.Headers}, {"pattern", old.Patterns, now.Patterns}} {
+		for _, m := range l.old {
+			if !slices.Contains(l.now, m) {
+				d.add(true, "records: the %s %q is no longer masked", l.name, m)
+			}
+		}
+		for _, m := range l.now {
+			if !slices.Contains(l.old, m) {
+				d.add(false, "records: the %s %q is masked", l.name, m)
+			}
+		}
+	}
 }
 
 // rules compares what hosts may be reached, and how.

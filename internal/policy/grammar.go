@@ -20,7 +20,7 @@ func (r *reader) root(n *yaml.Node) {
 		{"egress", r.egress},
 		{"secrets", r.secrets},
 		{"responses", r.responses},
-		{"records", nil},
+		{"records", r.records},
 	})
 	if !slices.Contains(given, "version") {
 		r.fail(n, "version", "missing; wants 1")

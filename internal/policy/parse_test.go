@@ -96,7 +96,7 @@ func TestParseReportsMistakes(t *testing.T) {
 
 func TestParseRefusesWhatItDoesNotActOn(t *testing.T) {
 	for _, test := range []struct{ text, key string }{
-		{"records: {logs: false}", "records"},
+		{"records: {logs: false}", "records.logs"},
 	} {
 		_, err := policy.Parse([]byte("version: 1\n" + test.text))
 		if want := test.key + ": is not supported by this version"; err == nil || !strings.Contains(err.Error(), want) {

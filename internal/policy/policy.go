@@ -96,6 +96,9 @@ type Policy struct {
 	// part of the text: the caller sets it.
 	Region string
 
+	// Records says what of records is hidden.
+	Records Records
+
 	file file
 }
 
@@ -131,7 +134,8 @@ const emptyHash = "e3b0c44298fc"
 // nothing, because it is made before the function starts.
 func Default() *Policy {
 	return &Policy{Hash: emptyHash, Mode: Monitor, Profile: ProfileBlock, OnLeak: LeakBlock, Responses: ResponseMonitor,
-		HostFromEvent: EventDataMonitor, EventData: EventDataAllow, TierOne: ListRefuse, TierTwo: ListMonitor, Lookalikes: ListMonitor}
+		HostFromEvent: EventDataMonitor, EventData: EventDataAllow, TierOne: ListRefuse, TierTwo: ListMonitor, Lookalikes: ListMonitor,
+		Records: Records{Masks: Masks{Defaults: true}}}
 }
 
 // Map returns where egress.hosts sends host and port: an address to dial instead

@@ -70,6 +70,7 @@ func policySchema() *schema {
 		"events":    eventsSchema(),
 		"egress":    egressSchema(),
 		"secrets":   secretsSchema(),
+		"records":   recordsSchema(),
 		"responses": object("", map[string]*schema{"action": words("what becomes of a response that holds a secret", "monitor", "mask", "refuse")}),
 	})
 	root.Schema, root.Title, root.Required = "https://json-schema.org/draft/2020-12/schema", "A policy of Gatehouse's", []string{"version"}
@@ -117,6 +118,16 @@ func secretsSchema() *schema {
 		"watch": some(text("a variable's name", "")), "ignore": some(text("a secret's name", "")), "hosts": {Description: "secret: hosts", Type: "object", Any: some(text("a host", ""))},
 		"aws_accounts": some(&schema{AnyOf: []*schema{text("12 digits", "^[0-9]{12}$"), {Type: "integer"}}}), "on_leak": words("", "monitor", "block", "halt"),
 		"on_budget": words("what becomes of a body of which not all can be decoded", "open", "closed"),
+	})
+}
+
+func recordsSchema() *schema {
+	return object("what is sent of what was seen", map[string]*schema{
+		"masks": object("what is hidden in it, beside the function's own secrets", map[string]*schema{
+			"defaults": {Type: "boolean", Description: "passwords, credentials, cookies and card numbers"},
+			"paths":    some(text("a JSON path: Records[*].body.iban, **.iban", "")), "headers": some(text("a header's name", "")),
+			"patterns": some(text("a regular expression; where it has groups, these are hidden", "")),
+		}),
 	})
 }
 

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -40,9 +41,11 @@ type details struct {
 	RequestID any `json:"requestId"`
 	// AWSRequestID is how some runtimes' JSON lines call it.
 	AWSRequestID any `json:"AWSRequestId"`
-	Status       any `json:"status"`
-	TenantID     any `json:"tenantId"`
-	Tracing      struct {
+	// FunctionRequestID is Powertools' name for it.
+	FunctionRequestID any `json:"function_request_id"`
+	Status            any `json:"status"`
+	TenantID          any `json:"tenantId"`
+	Tracing           struct {
 		Value any `json:"value"`
 	} `json:"tracing"`
 	DroppedRecords any `json:"droppedRecords"`
@@ -147,13 +150,11 @@ func (b *batch) line(r *record.Record, typ string, raw json.RawMessage) {
 		}
 	}
 	if raw == nil {
-		r.Message = s
+		r.Message, r.RequestID = s, headOf(s).requestID
 	} else {
 		r.MessageJSON = raw
 		d := detailsOf(raw)
-		if r.RequestID = word(d.RequestID); r.RequestID == "" {
-			r.RequestID = word(d.AWSRequestID)
-		}
+		r.RequestID = cmp.Or(word(d.RequestID), word(d.AWSRequestID), word(d.FunctionRequestID))
 	}
 	if r.RequestID == "" {
 		r.RequestID = b.current()
