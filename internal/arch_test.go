@@ -41,6 +41,7 @@ var edges = map[string][]string{
 	"proxy/enforce":      {},
 	"telemetry/receiver": {},
 	"telemetry/hec":      {},
+	"telemetry/redact":   {},
 }
 
 // mayImport lists all that the package pkg may import. A child never reaches its

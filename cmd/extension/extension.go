@@ -25,6 +25,7 @@ import (
 	"gatehouse/internal/telemetry"
 	"gatehouse/internal/telemetry/hec"
 	"gatehouse/internal/telemetry/receiver"
+	"gatehouse/internal/telemetry/redact"
 )
 
 // errNotRelayed is the reason in the health record where events cannot be seen.
@@ -58,6 +59,7 @@ type extension struct {
 	egress   egress.Proxy
 	pipeline telemetry.Pipeline
 	receiver receiver.Receiver
+	lines    lines
 	hec      *hec.Client // nil: records go to stdout
 
 	who         identity
@@ -94,11 +96,12 @@ func newExtension(cfg config, log *zap.Logger) *extension {
 	x.secrets = lazySecrets{cfg: &x.cfg, policy: x.policy.get, token: x.token.known, account: x.account, suspect: x.guard.Suspect, forgets: x.tellForgotten}
 	x.sandbox.Concurrent, x.sandbox.Identity = cfg.Managed, x.identity
 	x.pipeline = telemetry.Pipeline{
-		Sink:  x.sink(),
-		Last:  telemetry.Stdout{W: os.Stdout},
-		Stamp: x.stamp,
-		Mask:  func(s string) string { return x.secrets.get().Mask(s) },
-		Spool: x.spool,
+		Sink:   x.sink(),
+		Last:   telemetry.Stdout{W: os.Stdout},
+		Stamp:  x.stamp,
+		Mask:   func(s string) string { return x.secrets.get().Mask(s) },
+		Fields: x.fields,
+		Spool:  x.spool,
 	}
 	x.pipeline.UrgentBytes = cfg.Flush.urgentBytes(cfg.Managed)
 	x.pace.mode = cfg.Flush
@@ -185,13 +188,27 @@ func (x *extension) roots() *x509.CertPool {
 // asked to go may hold a secret, in any case, and the log shows it, too.
 func (x *extension) report(r *record.Record) {
 	if r.Kind == record.Invocation {
-		r.Lost = x.pipeline.Lost() // a sandbox may end without SHUTDOWN
+		r.Lost, r.LeftOut = x.pipeline.Lost(), x.lines.leftOut.Load() // a sandbox may end without SHUTDOWN
+	}
+	if x.policy.get().Records.NoEvent {
+		r.DropEvent()
 	}
 	if r.Dest != "" {
 		x.secrets.maskTarget(r)
 	}
 	x.pipeline.Add(r)
 	logBlocked(x.log, r)
+}
+
+// fields are the masks of the policy, of fields in records.
+func (x *extension) fields() telemetry.Fields {
+	m := x.policy.get().Records.Masks
+	masks, err := redact.Compile(redact.Config{Defaults: m.Defaults, Paths: m.Paths, Headers: m.Headers, Patterns: m.Patterns})
+	if err != nil { // the policy has looked at them
+		x.degradeBy("policy", err)
+		masks, _ = redact.Compile(redact.Config{Defaults: true})
+	}
+	return masks
 }
 
 // stamp says of r whose it is.

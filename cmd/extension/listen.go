@@ -79,7 +79,7 @@ func (x *extension) listenTelemetry() error {
 	}
 	addr := x.cfg.TelemetryAddr
 	x.receiver = receiver.Receiver{
-		Add: x.pipeline.Add, Room: x.pipeline.Room, Done: x.runtimeDone, Current: x.current, Concurrent: x.cfg.Managed,
+		Add: x.line, Room: x.pipeline.Room, Done: x.runtimeDone, Current: x.current, Concurrent: x.cfg.Managed,
 		Platform: func(typ string, _ json.RawMessage) {
 			switch typ {
 			case "platform.start":

@@ -53,7 +53,7 @@ func (x *extension) healthRecord() *record.Record {
 	x.told = x.losses()
 	return &record.Record{
 		Kind: record.Health, Time: time.Now().UTC(), Rung: x.rung(),
-		Lost: x.pipeline.Lost(), Spooled: x.pipeline.Spooled(), Tampered: x.told.tampered,
+		Lost: x.pipeline.Lost(), Spooled: x.pipeline.Spooled(), Tampered: x.told.tampered, LeftOut: x.lines.leftOut.Load(),
 	}
 }
 

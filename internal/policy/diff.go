@@ -71,6 +71,12 @@ func (d *diff) modes(old, now *Policy) {
 	step(d, "egress.event_data.request", old.EventData, now.EventData, EventDataAllow, EventDataMonitor, EventDataRefuse)
 	step(d, "secrets.on_budget closed", old.UninspectedClosed, now.UninspectedClosed, false, true)
 	step(d, "secrets.on_leak", old.OnLeak, now.OnLeak, LeakMonitor, LeakBlock, LeakHalt)
+	step(d, "records.logs", !old.Records.NoLogs, !now.Records.NoLogs, false, true)
+	step(d, "records.level", old.Records.Level, now.Records.Level, LevelFatal, LevelError, LevelWarn, LevelInfo, LevelDebug, LevelTrace, LevelNone)
+	if before, after := old.Records.Sample, now.Records.Sample; before != after {
+		d.add(after < before, "records.sample: %v, was %v", after, before)
+	}
+	step(d, "records.event none", old.Records.NoEvent, now.Records.NoEvent, true, false)
 	step(d, "records.masks.defaults", old.Records.Masks.Defaults, now.Records.Masks.Defaults, false, true)
 	step(d, "responses.action", old.Responses, now.Responses, ResponseMonitor, ResponseMask, ResponseRefuse)
 }

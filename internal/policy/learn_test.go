@@ -196,6 +196,12 @@ func TestDiff(t *testing.T) {
 		{"a secret ignored", strings.Replace(base, "watch: B", "ignore: B", 1), "+secret B: ignored"},
 		{"an exception", base + "events: {exceptions: [{rule: sqli.tautology, path: q, reason: a, until: 2026-12-31}]}\n", "+exception sqli.tautology@q until 2027-01-01"},
 		{"stricter", base + "responses: {action: refuse}\n", "-responses.action: refuse"},
+		{"no lines", base + "records: {logs: false}\n", "+records.logs: false, was true"},
+		{"fewer lines", base + "records: {level: warn}\n", "+records.level: warn, was none"},
+		{"some lines", base + "records: {sample: 0.5}\n", "+records.sample: 0.5, was 1"},
+		{"no events", base + "records: {event: none}\n", "+records.event none: true, was false"},
+		{"no masks", base + "records: {masks: {defaults: false}}\n", "+records.masks.defaults: false, was true"},
+		{"a mask", base + "records: {masks: {paths: a.iban}}\n", "-records: the path \"a.iban\" is masked"},
 		{"a tenant", strings.Replace(base, "rules: [", "rules: [{allow: 'github:acme'}, ", 1), "+new host since the last deploy: github:acme"},
 	} {
 		var got []string

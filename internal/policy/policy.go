@@ -96,7 +96,7 @@ type Policy struct {
 	// part of the text: the caller sets it.
 	Region string
 
-	// Records says what of records is hidden.
+	// Records says what is sent of what was seen.
 	Records Records
 
 	file file
@@ -135,7 +135,7 @@ const emptyHash = "e3b0c44298fc"
 func Default() *Policy {
 	return &Policy{Hash: emptyHash, Mode: Monitor, Profile: ProfileBlock, OnLeak: LeakBlock, Responses: ResponseMonitor,
 		HostFromEvent: EventDataMonitor, EventData: EventDataAllow, TierOne: ListRefuse, TierTwo: ListMonitor, Lookalikes: ListMonitor,
-		Records: Records{Masks: Masks{Defaults: true}}}
+		Records: Records{Sample: 1, Masks: Masks{Defaults: true}}}
 }
 
 // Map returns where egress.hosts sends host and port: an address to dial instead

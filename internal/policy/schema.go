@@ -15,6 +15,8 @@ type schema struct {
 	Const       any                `json:"const,omitempty"`
 	Enum        []any              `json:"enum,omitempty"`
 	Pattern     string             `json:"pattern,omitempty"`
+	Minimum     *float64           `json:"minimum,omitempty"`
+	Maximum     *float64           `json:"maximum,omitempty"`
 	Properties  map[string]*schema `json:"properties,omitempty"`
 	Closed      *bool              `json:"additionalProperties,omitempty"`
 	Any         *schema            `json:"-"`
@@ -123,6 +125,10 @@ func secretsSchema() *schema {
 
 func recordsSchema() *schema {
 	return object("what is sent of what was seen", map[string]*schema{
+		"logs":   {Type: "boolean", Description: "whether lines of the function and of extensions are sent"},
+		"level":  words("lines of less weight are left out", "trace", "debug", "info", "warn", "error", "fatal"),
+		"sample": {Type: "number", Minimum: new(0.0), Maximum: new(1.0), Description: "the part of the invocations whose lines are sent"},
+		"event":  words("whether findings hold the event", "whole", "none"),
 		"masks": object("what is hidden in it, beside the function's own secrets", map[string]*schema{
 			"defaults": {Type: "boolean", Description: "passwords, credentials, cookies and card numbers"},
 			"paths":    some(text("a JSON path: Records[*].body.iban, **.iban", "")), "headers": some(text("a header's name", "")),

@@ -101,7 +101,7 @@ type Record struct {
 	Fingerprint    string   `json:"fingerprint,omitempty" kinds:"leak" doc:"12 hex digits of a keyed hash: equal across sandboxes, not guessable"`
 	EncodingChain  []string `json:"encoding_chain,omitempty" kinds:"leak" doc:"how the secret was encoded, outermost first"`
 	Package        string   `json:"package,omitempty" kinds:"leak,runtime" doc:"the package of the function's code that did it, where known"`
-	DLPType        string   `json:"dlp_type,omitempty" kinds:"leak" doc:"network, or response"`
+	DLPType        string   `json:"dlp_type,omitempty" kinds:"leak" doc:"network, response, or log"`
 	Process        string   `json:"process,omitempty" kinds:"runtime" doc:"the process, where known"`
 
 	// connection
@@ -144,6 +144,7 @@ type Record struct {
 	Lost      map[string]uint64 `json:"lost,omitempty" kinds:"health,invocation" doc:"records lost so far, per kind, over all starts of the sandbox"`
 	Spooled   map[string]uint64 `json:"spooled,omitempty" kinds:"health" doc:"records that wait on disk, per kind"`
 	Tampered  uint64            `json:"spool_tampered,omitempty" kinds:"health" doc:"segments of records on disk that somebody has changed or taken away"`
+	LeftOut   uint64            `json:"left_out,omitempty" kinds:"health,invocation" doc:"lines of logs that the policy left out so far, since the extension started"`
 	Rung      string            `json:"rung,omitempty" kinds:"health" doc:"how the function is attached: wrapper, proxy or none"`
 	Recovered int               `json:"recovered,omitempty" kinds:"health" doc:"panics recovered in this sandbox"`
 }

@@ -40,6 +40,9 @@ type Pipeline struct {
 	// of every record, on several goroutines at once, and must leave alone what it
 	// made.
 	Mask func(s string) string
+	// Fields says once, when the first record is there, what is hidden in records beside
+	// own secrets; nil, or one that returns nil: nothing.
+	Fields func() Fields
 	// MaxBytes bounds the memory of waiting records; 0: 8 MiB.
 	MaxBytes int
 	// UrgentBytes is how many bytes of records are urgent, findings or not, that no
@@ -54,6 +57,8 @@ type Pipeline struct {
 
 	once   sync.Once
 	first  sync.Once
+	hiding sync.Once
+	fields Fields        // nil: nothing
 	urgent chan struct{} // a token: something urgent waits
 	freed  chan struct{} // a token: there is room again
 	turn   chan struct{} // a token: held by the one flush
@@ -74,6 +79,15 @@ type Pipeline struct {
 
 	printMu sync.Mutex // held while print works
 	lastMu  sync.Mutex // held while Last sends
+}
+
+// Fields hides fields of records. It leaves alone what it made, and what stands in the
+// place of own secrets.
+type Fields interface {
+	// Text returns s, or what is left of it.
+	Text(s string) string
+	// Record returns text, or what is left of it, which is r encoded.
+	Record(r *record.Record, text []byte) []byte
 }
 
 func (p *Pipeline) ready() {
@@ -132,9 +146,22 @@ func (p *Pipeline) item(r *record.Record) Item {
 		r = p.cutMessage(r)
 	}
 	if text, err := encode(r, p.Mask); err == nil {
+		if f := p.hides(); f != nil {
+			text = f.Record(r, text)
+		}
 		it.JSON = record.Shorten(text, maxItemBytes)
 	}
 	return it
+}
+
+// hides is what Fields says.
+func (p *Pipeline) hides() Fields {
+	p.hiding.Do(func() {
+		if p.Fields != nil {
+			p.fields = p.Fields()
+		}
+	})
+	return p.fields
 }
 
 // cutMessage returns r with a line that no Lambda would send cut to a size that
@@ -143,6 +170,9 @@ func (p *Pipeline) cutMessage(r *record.Record) *record.Record {
 	c := *r
 	if p.Mask != nil {
 		c.Message = p.Mask(c.Message)
+	}
+	if f := p.hides(); f != nil {
+		c.Message = f.Text(c.Message)
 	}
 	c.Message, c.Truncated = strings.ToValidUTF8(c.Message[:min(len(c.Message), maxItemBytes/8)], "")+"…", true
 	return &c

@@ -134,3 +134,20 @@ func (s *Set) excerpt(ix *index, text []byte, m match) string {
 	valid := strings.ToValidUTF8(string(out), "\uFFFD")
 	return strings.ToValidUTF8(valid[:min(len(valid), detect.MaxMatched)], "")
 }
+
+// All returns a finding for each secret that Mask would replace in text, the first of each.
+func (s *Set) All(text string) (found []*detect.Finding) {
+	if s == nil || len(text) < minSecret {
+		return nil
+	}
+	b := unsafe.Slice(unsafe.StringData(text), len(text))
+	ix := s.exact()
+	ix.each(b, func(m match) bool {
+		name := s.secrets[ix.patterns[m.pattern].secret].Name
+		if !slices.ContainsFunc(found, func(f *detect.Finding) bool { return f.Object == name }) {
+			found = append(found, s.finding(ix, b, m, m.start))
+		}
+		return true
+	})
+	return found
+}

@@ -1,0 +1,210 @@
+package redact
+
+import "strings"
+
+// Text returns s with what is to be hidden in it replaced. Where there is nothing, it
+// is s itself. What Text returns, it leaves alone when it sees it again.
+func (m *Masks) Text(s string) string {
+	if m == nil {
+		return s
+	}
+	s = m.hideNamed(s)
+	if m.cards {
+		s = hideCards(s)
+	}
+	for _, re := range m.patterns {
+		s = replace(s, re.FindAllStringSubmatchIndex(s, -1))
+	}
+	return s
+}
+
+// replace masks what a pattern found: its groups, or without any, all of it.
+func replace(s string, found [][]int) string {
+	if len(found) == 0 {
+		return s
+	}
+	var b strings.Builder
+	at := 0
+	for _, f := range found {
+		spans := f[2:]
+		if len(spans) == 0 {
+			spans = f
+		}
+		for i := 0; i+1 < len(spans); i += 2 {
+			from, to := spans[i], spans[i+1]
+			if from < at || from == to || masked(s[from:to]) {
+				continue // in another group, or nothing
+			}
+			b.WriteString(s[at:from])
+			b.WriteString("{{masked}}")
+			at = to
+		}
+	}
+	b.WriteString(s[at:])
+	return b.String()
+}
+
+// hideNamed masks what stands behind a name and a colon or an equals sign: in JSON that
+// is text, in forms, headers and what languages print of their values.
+func (m *Masks) hideNamed(s string) string {
+	var b []byte
+	at := 0
+	for i := 0; i < len(s); i++ {
+		n := strings.IndexAny(s[i:], ":=")
+		if n < 0 {
+			break
+		}
+		i += n
+		word := wordBefore(s[at:i])
+		name := m.lookup(word)
+		if name == nil || s[i] == ':' && strings.HasSuffix(s[at:i], ":"+word) { // arn:aws:secretsmanager:…:secret:NAME
+			continue
+		}
+		if end := inMark(s, at, i); end > 0 {
+			i = end - 1
+			continue
+		}
+		from, to := valueAfter(s, i+1, name.header)
+		if from == to || masked(s[from:to]) {
+			continue
+		}
+		b = append(append(b, s[at:from]...), mask(name.shown)...)
+		at, i = to, max(i, to-1)
+	}
+	if at == 0 {
+		return s
+	}
+	return string(append(b, s[at:]...))
+}
+
+// inMark returns the end of the mask that s[i] stands in, which begins behind s[from];
+// 0: it stands in none.
+func inMark(s string, from, i int) (end int) {
+	start := strings.LastIndex(s[from:i], "{{")
+	if start < 0 || strings.Contains(s[from+start:i], "}}") {
+		return 0
+	}
+	end = markEnd(s, from+start)
+	if end <= i || strings.ContainsAny(s[from+start:end], " \"") {
+		return 0
+	}
+	return end
+}
+
+// wordBefore returns the name at the end of s, without quotes round it.
+func wordBefore(s string) string {
+	end := len(s)
+	for least := max(0, end-16); end > least && strings.IndexByte(" \t\"'`\\]", s[end-1]) >= 0; {
+		end--
+	}
+	start := end
+	for least := max(0, end-maxName-1); start > least && wordByte(s[start-1]); {
+		start--
+	}
+	return s[start:end]
+}
+
+func wordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '.' || c >= 0x80
+}
+
+// valueAfter returns where the value begins and ends that follows a separator, which
+// stands before s[i].
+func valueAfter(s string, i int, header bool) (from, to int) {
+	for i < len(s) && strings.IndexByte(" \t=>", s[i]) >= 0 {
+		i++
+	}
+	open := i
+	for i < len(s) && s[i] == '\\' {
+		i++
+	}
+	if i == len(s) {
+		return open, open
+	}
+	switch c := s[i]; {
+	case c == '"' || c == '\'' || c == '`':
+		return i + 1, quoteEnd(s, i+1, c, i-open)
+	case i > open:
+		return open, open // an escape that is no quote: nothing stands there
+	case (c == '[' || c == '{') && !strings.HasPrefix(s[i:], "{{"):
+		return i, bracketEnd(s, i)
+	case header:
+		return i, headerEnd(s, i)
+	}
+	return i, bareEnd(s, i)
+}
+
+// quoteEnd returns where the quote ends that q began with escapes backslashes before
+// it: a quote with more of them belongs to the value.
+func quoteEnd(s string, i int, q byte, escapes int) int {
+	slashes := 0
+	for j := i; j < len(s); j++ {
+		switch {
+		case s[j] == '\\':
+			slashes++
+			continue
+		case s[j] == q && slashes <= escapes:
+			return j - slashes
+		}
+		slashes = 0
+	}
+	return len(s)
+}
+
+// bracketEnd returns the end of what the bracket at s[i] begins.
+func bracketEnd(s string, i int) int {
+	depth := 0
+	for j := i; j < len(s); j++ {
+		switch s[j] {
+		case '[', '{':
+			depth++
+		case ']', '}':
+			if depth--; depth == 0 {
+				return j + 1
+			}
+		}
+	}
+	return len(s)
+}
+
+// bareEnd returns the end of a value without quotes.
+func bareEnd(s string, i int) int {
+	if end := markEnd(s, i); end > i {
+		return end
+	}
+	if n := strings.IndexAny(s[i:], " \t\r\n,;&\"'`<>)]}|"); n >= 0 {
+		return i + n
+	}
+	return len(s)
+}
+
+// headerEnd returns the end of a header's value: of a scheme that has one token, that
+// of the token, else that of the line or of the quote that it stands in.
+func headerEnd(s string, i int) int {
+	if end := markEnd(s, i); end > i {
+		return end
+	}
+	end := len(s)
+	if n := strings.IndexAny(s[i:], "\r\n\"'`"); n >= 0 {
+		end = i + n
+	}
+	scheme, _, more := strings.Cut(s[i:end], " ")
+	if !more {
+		return bareEnd(s, i)
+	}
+	switch strings.ToLower(scheme) {
+	case "bearer", "basic", "token", "splunk", "apikey", "negotiate":
+		return bareEnd(s, i+len(scheme)+1)
+	}
+	return end
+}
+
+// markEnd returns the end of a mask at s[i]; i where there is none.
+func markEnd(s string, i int) int {
+	if strings.HasPrefix(s[i:], "{{") {
+		if n := strings.Index(s[i:], "}}"); n >= 0 {
+			return i + n + 2
+		}
+	}
+	return i
+}
