@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"gatehouse/internal/detect"
@@ -241,4 +242,45 @@ func TestOpenedWaitsForAnInvocation(t *testing.T) {
 	s.Open(proxy.Invocation{RequestID: "a"})
 	<-c
 	<-s.Opened()
+}
+
+// A report or a line of an invocation that is over comes while the next one runs: it is
+// that of the first, in the phase of its own time.
+func TestStampOfWhatComesLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(proxy.Sandbox)
+		s.Open(proxy.Invocation{RequestID: "a", ARN: "arn:a", TraceID: "trace-a", TenantID: "blue", Source: &detect.Source{Name: "sqs"}, Event: []byte("{}")})
+		said := time.Now()
+		time.Sleep(time.Second)
+		s.Responded("a")
+		time.Sleep(time.Second)
+		s.Close("a")
+		s.Begin(proxy.Invocation{RequestID: "b", ARN: "arn:b"})
+		for _, tt := range []struct {
+			name   string
+			r      record.Record
+			whose  string
+			phase  proxy.Phase
+			source string
+		}{
+			{"report", record.Record{Kind: record.Platform, RequestID: "a", Time: time.Now()}, "arn:a", proxy.AfterResponse, "sqs"},
+			{"line", record.Record{Kind: record.Log, RequestID: "a", Time: said}, "arn:a", proxy.Invoke, ""},
+			{"line after the answer", record.Record{Kind: record.Log, RequestID: "a", Time: said.Add(1500 * time.Millisecond)}, "arn:a", proxy.AfterResponse, ""},
+			{"line without a time", record.Record{Kind: record.Log, RequestID: "a"}, "arn:a", proxy.Invoke, ""},
+			{"line of the next", record.Record{Kind: record.Log, RequestID: "b", Time: said}, "arn:b", proxy.Invoke, ""},
+			{"line of nobody's", record.Record{Kind: record.Log, RequestID: "c"}, "", proxy.Invoke, ""},
+			{"connection", record.Record{Kind: record.Connection, RequestID: "a"}, "", proxy.Invoke, ""},
+		} {
+			r := tt.r
+			s.Stamp(&r)
+			if r.FunctionARN != tt.whose || r.Phase != string(tt.phase) || r.EventSource != tt.source || (r.TraceID == "trace-a") != (tt.whose == "arn:a") {
+				t.Errorf("%s: %s, %s, %s, %s", tt.name, r.FunctionARN, r.TraceID, r.Phase, r.EventSource)
+			}
+		}
+		s.Begin(proxy.Invocation{RequestID: "a", ARN: "arn:again"}) // Lambda tries again
+		again := &record.Record{Kind: record.Log, RequestID: "a", Time: said}
+		if s.Stamp(again); again.FunctionARN != "arn:again" {
+			t.Errorf("the second try is %s", again.FunctionARN)
+		}
+	})
 }

@@ -42,7 +42,8 @@ type Invocation struct {
 	// Exceptions are the policy's exceptions that applied, as rule@path.
 	Exceptions []string
 
-	marks *marks // of Event; made when first asked for
+	answered time.Time // when Responded was first said
+	marks    *marks    // of Event; made when first asked for
 	// Withheld are the records of a batch that the function's answer must still
 	// name, and WithheldAs how.
 	Withheld   []detect.Part
@@ -57,6 +58,22 @@ type Counters struct {
 	Released int
 	// Uninspected is how many bytes left that could not be decoded.
 	Uninspected int
+}
+
+// ended is what is kept of an invocation that is over: lines and reports of it come late.
+type ended struct {
+	id         string
+	invocation Invocation // whose it was, and no more
+	answered   time.Time
+}
+
+// endOf is inv as it is kept.
+func endOf(inv *Invocation) ended {
+	e := ended{id: inv.RequestID, answered: inv.answered, invocation: Invocation{ARN: inv.ARN, TraceID: inv.TraceID, TenantID: inv.TenantID, Source: inv.Source}}
+	if e.answered.IsZero() {
+		e.answered = time.Now()
+	}
+	return e
 }
 
 // Sandbox is what is known of the execution environment right now. The relay
@@ -75,7 +92,7 @@ type Sandbox struct {
 	phase  Phase // "" counts as Init
 	halted bool
 	open   map[string]*Invocation // at most one, or the instance's concurrency: see Guard.FinishOverdue
-	closed [16]string             // the ids closed last: what is over does not open again by Open
+	closed [16]ended              // the ones closed last: what is over does not open again by Open
 	at     int                    // where the next one goes
 	seen   bool                   // the runtime came to the relay, ever
 	opened chan struct{}          // closed by the next Open; nil when nobody waits
@@ -102,8 +119,8 @@ func (s *Sandbox) Begin(inv Invocation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.closed {
-		if s.closed[i] == inv.RequestID {
-			s.closed[i] = ""
+		if s.closed[i].id == inv.RequestID {
+			s.closed[i] = ended{}
 		}
 	}
 	s.openLocked(inv)
@@ -116,9 +133,19 @@ func (s *Sandbox) Begin(inv Invocation) {
 func (s *Sandbox) Open(inv Invocation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !slices.Contains(s.closed[:], inv.RequestID) {
+	if s.over(inv.RequestID) == nil {
 		s.openLocked(inv)
 	}
+}
+
+// over is what is kept of an invocation that is over; nil: it is not, or long ago.
+func (s *Sandbox) over(requestID string) *ended {
+	for i := range s.closed {
+		if s.closed[i].id == requestID && requestID != "" {
+			return &s.closed[i]
+		}
+	}
+	return nil
 }
 
 func (s *Sandbox) openLocked(inv Invocation) {
@@ -201,6 +228,9 @@ func (s *Sandbox) Responded(requestID string) {
 	defer s.mu.Unlock()
 	if inv := s.open[requestID]; inv != nil {
 		inv.Responded = true
+		if inv.answered.IsZero() {
+			inv.answered = time.Now()
+		}
 		if !s.Concurrent {
 			s.phase = AfterResponse
 		}
@@ -217,7 +247,7 @@ func (s *Sandbox) Close(requestID string) (Invocation, bool) {
 		return Invocation{}, false
 	}
 	delete(s.open, requestID)
-	s.closed[s.at%len(s.closed)] = requestID
+	s.closed[s.at%len(s.closed)] = endOf(inv)
 	s.at++
 	if s.phase == Invoke && !s.Concurrent {
 		s.phase = AfterResponse
@@ -279,6 +309,9 @@ func (s *Sandbox) Stamp(r *record.Record) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.open[r.RequestID] == nil && s.late(r) {
+		return
+	}
 	if r.Phase == "" {
 		r.Phase = string(s.phaseLocked())
 	}
@@ -297,6 +330,23 @@ func (s *Sandbox) Stamp(r *record.Record) {
 		r.RequestIDs = append(r.RequestIDs, id)
 	}
 	slices.Sort(r.RequestIDs)
+}
+
+// late fills a line or a report of an invocation that is over, and reports whether r is
+// one: its phase is that of its own time, and not of now.
+func (s *Sandbox) late(r *record.Record) bool {
+	e := s.over(r.RequestID)
+	if e == nil || r.Kind != record.Log && r.Kind != record.Platform {
+		return false
+	}
+	fill(r, &e.invocation)
+	if r.Phase == "" && !r.Time.IsZero() {
+		r.Phase = string(AfterResponse)
+		if s.Concurrent || !r.Time.After(e.answered) {
+			r.Phase = string(Invoke)
+		}
+	}
+	return r.Phase != ""
 }
 
 func fill(r *record.Record, inv *Invocation) {
