@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"gatehouse/internal/record"
 )
 
 // Ended is how an earlier start of the sandbox ended without SHUTDOWN.
@@ -69,6 +71,15 @@ func (p *Pipeline) mirror() {
 		putKinds(mem, wordLost, &p.count.lost)
 		putKinds(mem, wordFlying, &p.count.flying)
 	})
+}
+
+// mirrorMade is mirror where one more record of a kind was made, as for each line.
+func (p *Pipeline) mirrorMade(k record.Kind) {
+	if p.spool == nil {
+		return
+	}
+	i := place(k)
+	p.spool.page.with(func(mem []byte) { put(mem, wordMade+i, p.count.made[i]) })
 }
 
 // errLate is why something stays where the disk takes longer than there is time.

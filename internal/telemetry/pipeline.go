@@ -112,7 +112,7 @@ func (p *Pipeline) Add(r *record.Record) {
 	p.mu.Lock()
 	p.count.made.add(r.Kind)
 	r.Seq = p.count.made.sum()
-	p.mirror()
+	p.mirrorMade(r.Kind)
 	p.mu.Unlock()
 	complete(r)
 

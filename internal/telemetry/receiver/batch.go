@@ -104,12 +104,12 @@ func (b *batch) add(e event) {
 func (b *batch) again(e event) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	h := b.seen.hash(e, 0)
+	h := b.seen.hash(e)
 	if b.same == nil {
 		b.same = make(map[uint64]int)
 	}
 	b.same[h]++
-	return !b.seen.add(b.seen.hash(e, b.same[h]))
+	return !b.seen.add(nth(h, b.same[h]))
 }
 
 // platform fills r with a platform event.

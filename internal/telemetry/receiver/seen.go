@@ -17,8 +17,14 @@ type seen struct {
 	known map[uint64]struct{}
 }
 
-// hash returns the hash of e's time, type and record, as the nth of its like.
-func (s *seen) hash(e event, nth int) uint64 {
+// nth is the hash of the nth of its like in a batch, from 1.
+func nth(h uint64, n int) uint64 {
+	h += uint64(n) * 0x9e3779b97f4a7c15 // odd: each n has another
+	return h
+}
+
+// hash returns the hash of e's time, type and record.
+func (s *seen) hash(e event) uint64 {
 	if s.known == nil {
 		s.seed, s.known = maphash.MakeSeed(), make(map[uint64]struct{})
 	}
@@ -31,9 +37,6 @@ func (s *seen) hash(e event, nth int) uint64 {
 		_, _ = h.Write(size[:])
 		_, _ = h.Write(part)
 	}
-	var n [8]byte
-	binary.LittleEndian.PutUint64(n[:], uint64(nth))
-	_, _ = h.Write(n[:])
 	return h.Sum64()
 }
 
