@@ -11,7 +11,7 @@ const (
 
 // hideCards masks card numbers but for their last four digits: what the networks'
 // prefixes and lengths and the check digit (ISO/IEC 7812-1, annex B) say is one.
-func hideCards(s string) string {
+func hideCards(s, shown string) string {
 	var b []byte
 	at := 0
 	// Of minCard bytes of a card number, one of the first two in each step is a digit.
@@ -32,7 +32,7 @@ func hideCards(s string) string {
 			if end == 0 {
 				break
 			}
-			b = append(append(b, s[at:start]...), mask("card:"+lastFour(s[start:end]))...)
+			b = cover(append(b, s[at:start]...), s, start, end, mask("card:"+lastFour(s[start:end])), shown)
 			at, from = end, end
 		}
 		i = max(i, to)

@@ -29,7 +29,7 @@ func (m *Masks) Record(r *record.Record, raw []byte) []byte {
 		return raw
 	}
 	w := walk{m: m, src: raw}
-	w.record()
+	w.record(r.Kind)
 	return w.result()
 }
 
@@ -42,6 +42,8 @@ type walk struct {
 	path []step
 	// encoded is set where strings may be base64 of text: in events.
 	encoded bool
+	// shown stays in sight wherever it stands: what an attack was recognised by.
+	shown string
 }
 
 func (w *walk) result() []byte {
@@ -164,7 +166,7 @@ func (w *walk) value(i int) int {
 	if len(w.path) == maxDepth {
 		end := w.end(i)
 		if s := view(w.src[i:end]); w.m.Text(s) != s {
-			w.replace(i, end, w.m.Text(s))
+			w.replace(i, end, w.m.text(s, w.shown))
 		}
 		return end
 	}
@@ -214,9 +216,21 @@ func (w *walk) step(s step, i int) int {
 	}
 	end := w.end(i)
 	if hides(w.src[i:end]) {
-		w.replace(i, end, what)
+		w.replace(i, end, w.covered(w.src[i:end], what))
 	}
 	return end
+}
+
+// covered is what stands for the value raw: what, and of it what is shown.
+func (w *walk) covered(raw []byte, what string) string {
+	if w.shown == "" {
+		return what
+	}
+	s := view(raw)
+	if raw[0] == '"' {
+		s = unquote(raw)
+	}
+	return string(cover(nil, s, 0, len(s), what, w.shown))
 }
 
 // hides reports whether raw can say something: null, truth values, "", [], {} and what
@@ -240,8 +254,8 @@ func (w *walk) text(i, end int) {
 	if len(s) > 2 && (s[0] == '{' || s[0] == '[') && json.Valid([]byte(s)) {
 		t = w.inner(s)
 	}
-	if t = w.m.Text(t); t == s && w.encoded {
-		t = w.m.Base64(s)
+	if t = w.m.text(t, w.shown); t == s && w.encoded {
+		t = w.base64(s)
 	}
 	if t != s {
 		w.replace(i, end, t)
@@ -249,8 +263,11 @@ func (w *walk) text(i, end int) {
 }
 
 // inner walks JSON that stands in a string, as SNS has it: paths go on in there.
-func (w *walk) inner(s string) string {
-	in := walk{m: w.m, src: []byte(s), path: w.path, encoded: w.encoded}
+func (w *walk) inner(s string) string { return w.part([]byte(s), w.path) }
+
+// part walks JSON that w came upon, at path.
+func (w *walk) part(src []byte, path []step) string {
+	in := walk{m: w.m, src: src, path: path, encoded: w.encoded, shown: w.shown}
 	in.value(in.space(0))
 	return string(in.result())
 }
@@ -258,9 +275,9 @@ func (w *walk) inner(s string) string {
 // minBase64 is how long a string is at least that is looked into, in bytes.
 const minBase64 = 24
 
-// Base64 is Text of what s is in base64, in base64 again; of anything else it is s.
-func (m *Masks) Base64(s string) string {
-	if m == nil || len(s) < minBase64 || len(s)%4 != 0 {
+// base64 is text of what s is in base64, in base64 again; of anything else it is s.
+func (w *walk) base64(s string) string {
+	if len(s) < minBase64 || len(s)%4 != 0 {
 		return s
 	}
 	b, err := base64.StdEncoding.DecodeString(s)
@@ -269,9 +286,9 @@ func (m *Masks) Base64(s string) string {
 	}
 	text := string(b)
 	if json.Valid(b) {
-		text = string(m.JSON(b))
+		text = w.part(b, nil)
 	}
-	if text = m.Text(text); text == string(b) {
+	if text = w.m.text(text, w.shown); text == string(b) {
 		return s
 	}
 	return base64.StdEncoding.EncodeToString([]byte(text))
@@ -292,28 +309,41 @@ func unquote(quoted []byte) string {
 	return s
 }
 
-// record looks at the members of a record.
-func (w *walk) record() {
+// minShown is how long what an attack was recognised by is at least to be left in sight in
+// the event, in bytes: shorter, it says nothing, and hides where a secret has it.
+const minShown = 4
+
+// record looks at the members of a record of the kind k. What an attack was recognised by
+// is evidence: matched is left alone, and what is the same in the event.
+func (w *walk) record(k record.Kind) {
 	if len(w.src) == 0 || w.src[0] != '{' {
 		return
 	}
+	matched := ""
 	w.members(0, func(key string, at int) int {
 		switch key {
 		case "event":
-			w.encoded = true
-			defer func() { w.encoded = false }()
+			w.encoded, w.shown = true, matched
+			defer func() { w.encoded, w.shown = false, "" }()
 			return w.value(at)
 		case "message_json", "platform", "message", "url", "requests", "reason", "src", "dest", "degraded":
 			return w.value(at)
+		}
+		end := w.end(at)
+		switch key {
+		case "matched":
+			if s := unquote(w.src[at:end]); k == record.Attack && len(s) >= minShown {
+				matched = s
+			}
 		case "event_base64":
-			end := w.end(at)
+			w.shown = matched
 			if s := unquote(w.src[at:end]); len(s) > 0 {
-				if t := w.m.Base64(s); t != s {
+				if t := w.base64(s); t != s {
 					w.replace(at, end, t)
 				}
 			}
-			return end
+			w.shown = ""
 		}
-		return w.end(at)
+		return end
 	})
 }

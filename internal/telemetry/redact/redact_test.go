@@ -125,7 +125,7 @@ func TestJSON(t *testing.T) {
 // What was matched is evidence: it stays, wherever else it is hidden.
 func TestRecord(t *testing.T) {
 	m := compile(t, redact.Config{Defaults: true})
-	form := base64.StdEncoding.EncodeToString([]byte("user=a&password=' OR 1=1 --"))
+	form := base64.StdEncoding.EncodeToString([]byte("user=a&password=' OR 1=1 --&pwd=secret"))
 	in := `{"kind":"attack","path":"password","matched":"password=' OR 1=1 --","url":"https://a.test/?password=x","requests":[{"url":"/?pwd=y"}],` +
 		`"event":{"password":"' OR 1=1 --","body":"` + form + `"},"event_base64":"` + form + `"}`
 	out := m.Record(&record.Record{Kind: record.Attack}, []byte(in))
@@ -151,8 +151,33 @@ func TestRecord(t *testing.T) {
 	}
 	for what, hidden := range map[string]string{"event.body": got.Event.Body, "event_base64": got.EventBase64} {
 		b, err := base64.StdEncoding.DecodeString(hidden)
-		if err != nil || !strings.Contains(string(b), "password=") || strings.Contains(string(b), "1=1") {
+		if err != nil || string(b) != "user=a&password=' OR 1=1 --{{masked:password}}" {
 			t.Errorf("%s = %q, %v", what, b, err)
+		}
+	}
+}
+
+// The matched span is seen even in a masked field, and nothing round it.
+func TestRecordShowsWhatMatched(t *testing.T) {
+	m := compile(t, redact.Config{Defaults: true, Paths: []string{"iban"}, Patterns: []string{`cust-\S+`}})
+	for _, tt := range []struct{ kind, matched, event, want string }{
+		{"attack", `;SET password='x' WHERE 1=1`, `{"q":"a;SET password='x' WHERE 1=1; password=y"}`, `{"q":"a;SET password='x' WHERE 1=1; password={{masked:password}}"}`},
+		{"attack", `' OR 1=1`, `{"password":"hunter' OR 1=1 --"}`, `{"password":"{{masked:password}}' OR 1=1{{masked:password}}"}`},
+		{"attack", `' OR 1=1`, `{"headers":{"Cookie":["a=b' OR 1=1","c"]}}`, `{"headers":{"Cookie":"{{masked:cookie}}' OR 1=1{{masked:cookie}}"}}`},
+		{"attack", `' OR 1=1`, `{"iban":"DE' OR 1=1' OR 1=1"}`, `{"iban":"{{masked}}' OR 1=1' OR 1=1"}`},
+		{"attack", `4111111111111111 OR`, `{"q":"4111111111111111 OR 4111111111111111"}`, `{"q":"4111111111111111 OR {{masked:card:1111}}"}`},
+		{"attack", `12' OR`, `{"q":"cust-1' cust-12' OR"}`, `{"q":"{{masked}} {{masked}}12' OR"}`},
+		{"attack", `x`, `{"password":"xyx"}`, `{"password":"{{masked:password}}"}`}, // says nothing, and would say where
+		{"leak", `hunter2`, `{"password":"hunter2"}`, `{"password":"{{masked:password}}"}`},
+	} {
+		matched, err := json.Marshal(tt.matched)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := `{"matched":` + string(matched) + `,"event":` + tt.event + `}`
+		var got struct{ Event json.RawMessage }
+		if err := json.Unmarshal(m.Record(&record.Record{Kind: record.Kind(tt.kind)}, []byte(in)), &got); err != nil || string(got.Event) != tt.want {
+			t.Errorf("%s of %q: %s, %v, want %s", tt.kind, tt.matched, got.Event, err, tt.want)
 		}
 	}
 }

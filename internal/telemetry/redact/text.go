@@ -8,22 +8,52 @@ func (m *Masks) Text(s string) string {
 	if m == nil {
 		return s
 	}
-	s = m.hideNamed(s)
+	return m.text(s, "")
+}
+
+// text is Text that leaves shown in sight wherever it stands; "": nothing.
+func (m *Masks) text(s, shown string) string {
+	s = m.hideNamed(s, shown)
 	if m.cards {
-		s = hideCards(s)
+		s = hideCards(s, shown)
 	}
 	for _, re := range m.patterns {
-		s = replace(s, re.FindAllStringSubmatchIndex(s, -1))
+		s = replace(s, re.FindAllStringSubmatchIndex(s, -1), shown)
 	}
 	return s
 }
 
+// cover appends what stands for s[from:to] to b: mask, and between masks what of it
+// belongs to shown.
+func cover(b []byte, s string, from, to int, mask, shown string) []byte {
+	for at := 0; shown != "" && from < to; {
+		i := strings.Index(s[at:], shown)
+		if i < 0 || at+i >= to {
+			break
+		}
+		start, end := at+i, min(at+i+len(shown), to)
+		at += i + len(shown)
+		if end <= from {
+			continue
+		}
+		if start > from {
+			b = append(b, mask...)
+		}
+		b = append(b, s[max(start, from):end]...)
+		from = end
+	}
+	if from < to {
+		b = append(b, mask...)
+	}
+	return b
+}
+
 // replace masks what a pattern found: its groups, or without any, all of it.
-func replace(s string, found [][]int) string {
+func replace(s string, found [][]int, shown string) string {
 	if len(found) == 0 {
 		return s
 	}
-	var b strings.Builder
+	var b []byte
 	at := 0
 	for _, f := range found {
 		spans := f[2:]
@@ -35,18 +65,16 @@ func replace(s string, found [][]int) string {
 			if from < at || from == to || masked(s[from:to]) {
 				continue // in another group, or nothing
 			}
-			b.WriteString(s[at:from])
-			b.WriteString("{{masked}}")
+			b = cover(append(b, s[at:from]...), s, from, to, "{{masked}}", shown)
 			at = to
 		}
 	}
-	b.WriteString(s[at:])
-	return b.String()
+	return string(append(b, s[at:]...))
 }
 
 // hideNamed masks what stands behind a name and a colon or an equals sign: in JSON that
 // is text, in forms, headers and what languages print of their values.
-func (m *Masks) hideNamed(s string) string {
+func (m *Masks) hideNamed(s, shown string) string {
 	var b []byte
 	at := 0
 	for i := 0; i < len(s); i++ {
@@ -68,7 +96,7 @@ func (m *Masks) hideNamed(s string) string {
 		if from == to || masked(s[from:to]) {
 			continue
 		}
-		b = append(append(b, s[at:from]...), mask(name.shown)...)
+		b = cover(append(b, s[at:from]...), s, from, to, mask(name.shown), shown)
 		at, i = to, max(i, to-1)
 	}
 	if at == 0 {
