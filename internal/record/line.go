@@ -78,10 +78,8 @@ func appendMember(b []byte, name, value string) []byte {
 
 // appendText appends s as JSON.
 func appendText(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return append(b, quote(s)...)
-		}
+	if !plain(s) {
+		return append(b, quote(s)...)
 	}
 	b = append(append(b, '"'), s...)
 	return append(b, '"')

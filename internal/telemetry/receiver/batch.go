@@ -7,8 +7,8 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"time"
-	"unicode/utf8"
 
 	"gatehouse/internal/record"
 )
@@ -22,17 +22,16 @@ var (
 // batch is one POST on its way.
 type batch struct {
 	*Receiver
+	number  uint64
 	signals []event
+	stats   Stats          // to be counted when it ends
 	record  record.Record  // of the present event
-	same    map[uint64]int // how often an event came in this batch
-}
+	same    map[uint64]int // how often an event came in this batch, where that is more than once
 
-// event is one element of a batch, of any schema version: every part may be
-// anything.
-type event struct {
-	Time   json.RawMessage `json:"time"`
-	Type   json.RawMessage `json:"type"`
-	Record json.RawMessage `json:"record"`
+	// Of the last event:
+	typ              string
+	time             time.Time
+	rawType, rawTime []byte
 }
 
 // details are what this package reads of a record that is an object: a platform
@@ -51,76 +50,73 @@ type details struct {
 	DroppedRecords any `json:"droppedRecords"`
 }
 
-// read takes one event after the other, so that no more than one is in memory and
-// what is good before an error counts.
+// rooms are windows that are not in use.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
+// read takes one event after the other: what is good before an error counts.
 func (b *batch) read(body io.Reader) error {
-	d := json.NewDecoder(body)
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	if t != json.Delim('[') {
-		return errNotArray
-	}
-	for n := 0; d.More(); n++ {
-		if n == maxEvents {
-			return errTooMany
+	room := rooms.Get().(*[]byte)
+	s := elements{r: body, buf: (*room)[:0]}
+	defer func() {
+		if cap(s.buf) <= 4*window {
+			*room = s.buf
+			rooms.Put(room)
 		}
-		var e event
+	}()
+	for n := 0; ; n++ {
+		e, err := s.next()
 		var other *json.UnmarshalTypeError
-		switch err := d.Decode(&e); {
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case n == maxEvents:
+			return errTooMany
 		case errors.As(err, &other): // JSON, and no event
-			b.count(func(s *Stats) { s.Unreadable++ })
+			b.stats.Unreadable++
 		case err != nil:
 			return err
 		default:
 			b.add(e)
 		}
 	}
-	_, err = d.Token()
-	return err
 }
 
 // add makes a record of e, unless it was delivered before.
 func (b *batch) add(e event) {
 	if b.again(e) {
-		b.count(func(s *Stats) { s.Duplicates++ })
+		b.stats.Duplicates++
 		return
 	}
-	typ := text(e.Type, maxWord)
+	typ := b.typeOf(e.Type)
 	r := &b.record // Add keeps nothing of it
-	*r = record.Record{Time: when(e.Time)}
+	*r = record.Record{Time: b.when(e.Time)}
 	if strings.HasPrefix(typ, "platform.") {
 		b.platform(r, typ, e)
 	} else {
-		b.line(r, typ, e.Record)
+		b.line(r, typ, e)
 	}
-	b.count(func(s *Stats) { s.Records++ })
+	b.stats.Records++
 	b.Add(r)
 }
 
-// again reports whether e was in an earlier batch. The same line twice in one
-// batch is two lines; in two batches it is one batch sent twice.
-func (b *batch) again(e event) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	h := b.seen.hash(e)
-	if b.same == nil {
-		b.same = make(map[uint64]int)
+// typeOf is the type that raw names. Most events have that of the last one.
+func (b *batch) typeOf(raw json.RawMessage) string {
+	if !bytes.Equal(raw, b.rawType) {
+		b.typ, b.rawType = text(raw, maxWord), append(b.rawType[:0], raw...)
 	}
-	b.same[h]++
-	return !b.seen.add(nth(h, b.same[h]))
+	return b.typ
 }
 
 // platform fills r with a platform event.
 func (b *batch) platform(r *record.Record, typ string, e event) {
+	e.Type, e.Record = bytes.Clone(e.Type), bytes.Clone(e.Record) // for signal
 	r.Kind, r.PlatformOf, r.Platform = record.Platform, typ, e.Record
 	d := detailsOf(e.Record)
 	r.RequestID, r.TenantID, r.TraceID = word(d.RequestID), word(d.TenantID), word(d.Tracing.Value)
 	b.follow(typ, r.RequestID)
 	if typ == "platform.logsDropped" {
 		if n, ok := d.DroppedRecords.(float64); ok && n > 0 && n < 1e12 {
-			b.count(func(s *Stats) { s.Dropped += uint64(n) })
+			b.stats.Dropped += uint64(n)
 		}
 	}
 	b.signals = append(b.signals, e)
@@ -139,10 +135,10 @@ func (b *batch) follow(typ, requestID string) {
 }
 
 // line fills r with a line of the function or of an extension.
-func (b *batch) line(r *record.Record, typ string, raw json.RawMessage) {
+func (b *batch) line(r *record.Record, typ string, e event) {
 	r.Kind, r.LogType = record.Log, typ
-	s, ok := unquote(raw)
-	if ok {
+	s, raw := e.text, e.Record
+	if e.isText {
 		s = strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r")
 		raw = nil
 		if strings.HasPrefix(s, "{") && json.Valid([]byte(s)) {
@@ -206,56 +202,4 @@ func word(v any) string {
 		return ""
 	}
 	return s
-}
-
-// text returns the JSON string raw, cut to n bytes, or "".
-func text(raw json.RawMessage, n int) string {
-	s, ok := unquote(raw)
-	if !ok {
-		return ""
-	}
-	if len(s) > n {
-		s = s[:n]
-		for !utf8.ValidString(s) {
-			s = s[:len(s)-1]
-		}
-	}
-	return s
-}
-
-// unquote returns the JSON string raw. What has no escapes but that of a line break at its
-// end, as most lines do, is read without reflection.
-func unquote(raw json.RawMessage) (s string, ok bool) {
-	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
-		return "", json.Unmarshal(raw, &s) == nil
-	}
-	inner := raw[1 : len(raw)-1]
-	text, broken := bytes.CutSuffix(inner, []byte(`\n`))
-	if isPlain(text) {
-		if broken {
-			return string(text) + "\n", true
-		}
-		return string(text), true
-	}
-	return s, json.Unmarshal(raw, &s) == nil
-}
-
-// isPlain reports whether text of a JSON string stands for itself.
-func isPlain(text []byte) bool {
-	for _, c := range text {
-		if c < ' ' || c > '~' || c == '\\' || c == '"' {
-			return false
-		}
-	}
-	return true
-}
-
-// when reads an event's time. The zero time, which Add replaces, stands for one
-// that is none.
-func when(raw json.RawMessage) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, string(bytes.Trim(raw, `"`)))
-	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
-		return time.Time{}
-	}
-	return t
 }

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gatehouse/internal/record"
@@ -36,7 +37,8 @@ const (
 // Receiver answers the Telemetry API's POSTs, on any path. Its fields are set
 // before use; it is safe for concurrent use.
 type Receiver struct {
-	// Add takes a record and never blocks.
+	// Add takes a record and never blocks. The record, and what of it is raw JSON, holds
+	// only until Add returns.
 	Add func(*record.Record)
 	// Room waits until there is room for more records, or its context ends, before a batch
 	// is read: Lambda keeps meanwhile what comes, and says what it had to drop. nil: there
@@ -56,8 +58,9 @@ type Receiver struct {
 	// mix and only those that name their invocation belong to one.
 	Concurrent bool
 
-	once  sync.Once
-	slots chan struct{} // tokens: batches being read
+	once    sync.Once
+	slots   chan struct{} // tokens: batches being read
+	batches atomic.Uint64 // numbers them
 
 	mu    sync.Mutex
 	seen  seen
@@ -118,35 +121,48 @@ func (rc *Receiver) room(ctx context.Context) {
 
 // take reads a batch and returns the answer's status.
 func (rc *Receiver) take(body io.Reader) (status int) {
-	b := batch{Receiver: rc}
+	b := batch{Receiver: rc, number: rc.batches.Add(1)}
 	defer func() {
 		if recover() != nil { // fails open: telemetry never takes the function down
-			rc.count(func(s *Stats) { s.Panics++ })
+			b.stats.Panics++
+			b.count()
 			status = http.StatusOK
 		}
 	}()
 	wire := &watched{Reader: body}
 	limited := &io.LimitedReader{R: wire, N: maxBody}
 	err := b.read(limited)
-	rc.count(func(s *Stats) { s.Batches++ })
-	b.signal()
+	b.stats.Batches++
+	status = http.StatusOK
 	switch {
 	case err == nil:
 	case wire.err != nil:
-		rc.count(func(s *Stats) { s.Broken++ })
-		return http.StatusInternalServerError
+		b.stats.Broken++
+		status = http.StatusInternalServerError
 	case limited.N <= 0:
-		rc.count(func(s *Stats) { s.TooLarge++ })
+		b.stats.TooLarge++
 	default:
-		rc.count(func(s *Stats) { s.Unreadable++ })
+		b.stats.Unreadable++
 	}
-	return http.StatusOK
+	b.count() // before somebody is told
+	b.signal()
+	return status
 }
 
-func (rc *Receiver) count(f func(*Stats)) {
-	rc.mu.Lock()
-	defer rc.mu.Unlock()
-	f(&rc.stats)
+// count adds what b counted.
+func (b *batch) count() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	sum, s := &b.Receiver.stats, &b.stats
+	sum.Batches += s.Batches
+	sum.Records += s.Records
+	sum.Duplicates += s.Duplicates
+	sum.Unreadable += s.Unreadable
+	sum.TooLarge += s.TooLarge
+	sum.Broken += s.Broken
+	sum.Panics += s.Panics
+	sum.Dropped += s.Dropped
+	*s = Stats{}
 }
 
 // watched keeps the error of a connection, which a JSON decoder would confuse

@@ -31,7 +31,9 @@ func (h *heard) receiver() *receiver.Receiver {
 		Add: func(r *record.Record) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			h.records = append(h.records, *r)
+			c := *r
+			c.Platform, c.MessageJSON = slices.Clone(r.Platform), slices.Clone(r.MessageJSON) // which hold until Add returns
+			h.records = append(h.records, c)
 		},
 		Done:     func(id, status string) { h.call("done " + id + " " + status) },
 		Platform: func(typ string, raw json.RawMessage) { h.call(typ) },
