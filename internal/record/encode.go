@@ -17,7 +17,8 @@ const maxDepth = 256
 // that are not JSON, or nest more than 256 deep, come as strings, so that only an
 // impossible time (year 10000) is an error.
 func (r *Record) Encode() ([]byte, error) {
-	if out, ok := r.line(); ok {
+	room := make([]byte, 0, 640+len(r.Message)+len(r.MessageJSON)+len(r.Platform))
+	if out, ok := (*Lines)(nil).Append(room, r); ok {
 		return out, nil
 	}
 	c := *r

@@ -9,21 +9,63 @@ import (
 	"unsafe"
 )
 
-// line is what marshal makes of a line of a log or a platform event, of which there are
-// hundreds of thousands: without reflection on what they never have, in a sixth of the
-// time. ok is false where r is more than that, or its JSON needs a closer look.
-func (r *Record) line() (out []byte, ok bool) {
-	when := r.Time.UTC()
-	if r.Kind != Log && r.Kind != Platform || when.Year() < 0 || when.Year() > 9999 || !r.isLine() {
-		return nil, false
+// Lines encodes lines of logs and platform events, of which there are hundreds of
+// thousands: without reflection on what they never have, and without writing again what
+// each has in common with the last. The zero value is ready, and a nil one remembers
+// nothing. It is used by one goroutine at a time.
+type Lines struct {
+	last   Record // has nothing but its origin and its time
+	origin []byte
+	time   []byte
+}
+
+// Append appends to b what Encode makes of r. ok is false where r is no line, or its JSON
+// needs a closer look; b is then as long as it was.
+func (l *Lines) Append(b []byte, r *Record) (out []byte, ok bool) {
+	if year := r.Time.UTC().Year(); r.Kind != Log && r.Kind != Platform || year < 0 || year > 9999 || !r.isLine() {
+		return b, false
 	}
-	b := make([]byte, 0, 640+len(r.Message)+len(r.MessageJSON)+len(r.Platform))
+	before := b
 	b = strconv.AppendInt(append(b, `{"schema":`...), int64(r.Schema), 10)
 	b = appendText(append(b, `,"id":`...), r.ID)
 	b = strconv.AppendUint(append(b, `,"seq":`...), r.Seq, 10)
 	b = appendText(append(b, `,"kind":`...), string(r.Kind))
-	b = when.AppendFormat(append(b, `,"time":"`...), time.RFC3339Nano)
+	b = l.appendTime(b, r)
+	b = l.appendOrigin(b, r)
+	if r.Truncated {
+		b = append(b, `,"truncated":true`...)
+	}
+	b = appendMember(b, "message", r.Message)
+	if b, ok = appendRaw(b, "message_json", r.MessageJSON); !ok {
+		return before, false
+	}
+	b = appendMember(b, "log_type", r.LogType)
+	if b, ok = appendRaw(b, "platform", r.Platform); !ok {
+		return before, false
+	}
+	b = appendMember(b, "platform_type", r.PlatformOf)
+	return append(b, '}'), true
+}
+
+func (l *Lines) appendTime(b []byte, r *Record) []byte {
+	if l != nil && l.time != nil && l.last.Time == r.Time { //nolint:revive // the same to the bit
+		return append(b, l.time...)
+	}
+	start := len(b)
+	b = r.Time.UTC().AppendFormat(append(b, `,"time":"`...), time.RFC3339Nano)
 	b = append(b, '"')
+	if l != nil {
+		l.time, l.last.Time = append(l.time[:0], b[start:]...), r.Time
+	}
+	return b
+}
+
+// appendOrigin appends where r comes from.
+func (l *Lines) appendOrigin(b []byte, r *Record) []byte {
+	if l != nil && l.origin != nil && bytes.Equal(l.last.originBytes(), r.originBytes()) {
+		return append(b, l.origin...) // last keeps the strings alive: the same headers are the same strings
+	}
+	start := len(b)
 	b = appendMember(b, "function_name", r.FunctionName)
 	b = appendMember(b, "function_version", r.FunctionVersion)
 	b = appendMember(b, "function_arn", r.FunctionARN)
@@ -40,22 +82,25 @@ func (r *Record) line() (out []byte, ok bool) {
 	b = appendMember(b, "policy_hash", r.PolicyHash)
 	b = appendMember(b, "gatehouse_version", r.GatehouseVersion)
 	b = appendMember(b, "vendor_product", r.VendorProduct)
-	if r.Truncated {
-		b = append(b, `,"truncated":true`...)
+	if l != nil {
+		l.origin = append(l.origin[:0], b[start:]...)
+		l.last = Record{
+			Time: l.last.Time, FunctionName: r.FunctionName, FunctionVersion: r.FunctionVersion, FunctionARN: r.FunctionARN,
+			AccountID: r.AccountID, Region: r.Region, RequestID: r.RequestID, TraceID: r.TraceID, TenantID: r.TenantID,
+			SandboxID: r.SandboxID, Generation: r.Generation, Phase: r.Phase, PolicyHash: r.PolicyHash,
+			GatehouseVersion: r.GatehouseVersion, VendorProduct: r.VendorProduct,
+		}
 	}
-	b = appendMember(b, "message", r.Message)
-	if b, ok = appendRaw(b, "message_json", r.MessageJSON); !ok {
-		return nil, false
-	}
-	b = appendMember(b, "log_type", r.LogType)
-	if b, ok = appendRaw(b, "platform", r.Platform); !ok {
-		return nil, false
-	}
-	b = appendMember(b, "platform_type", r.PlatformOf)
-	return append(b, '}'), true
+	return b
 }
 
-// isLine reports whether r has nothing but what line writes.
+// originBytes are the fields from FunctionName to VendorProduct as they lie in memory.
+func (r *Record) originBytes() []byte {
+	const size = unsafe.Offsetof(r.VendorProduct) + unsafe.Sizeof(r.VendorProduct) - unsafe.Offsetof(r.FunctionName)
+	return unsafe.Slice((*byte)(unsafe.Pointer(&r.FunctionName)), size)
+}
+
+// isLine reports whether r has nothing but what a line has.
 func (r *Record) isLine() bool {
 	// Zero bytes are zero values. What is zero in another way, an empty list, is written
 	// by the encoder that knows everything.
@@ -78,7 +123,7 @@ func appendMember(b []byte, name, value string) []byte {
 
 // appendText appends s as JSON.
 func appendText(b []byte, s string) []byte {
-	if !plain(s) {
+	if !PlainText(s) {
 		return append(b, quote(s)...)
 	}
 	b = append(append(b, '"'), s...)

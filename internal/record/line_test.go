@@ -27,6 +27,7 @@ func byReflection(t *testing.T, r record.Record) string {
 // TestLines: a line of a log comes out as encoding/json would write it, whichever field
 // of a record it has, one at a time.
 func TestLines(t *testing.T) {
+	var lines record.Lines
 	for _, kind := range []record.Kind{record.Log, record.Platform} {
 		full := common(kind, 7)
 		for i := range reflect.TypeFor[record.Record]().NumField() {
@@ -72,8 +73,15 @@ func TestLines(t *testing.T) {
 				t.Fatalf("field %s: a %T, which this test does not know", name, v)
 			}
 			out, err := r.Encode()
-			if want := byReflection(t, r); err != nil || string(out) != want {
+			want := byReflection(t, r)
+			if err != nil || string(out) != want {
 				t.Errorf("field %s:\n%s, %v, want\n%s", name, out, err, want)
+			}
+			// After another record, and after itself.
+			for range 2 {
+				if out, ok := lines.Append(nil, &r); ok && string(out) != want {
+					t.Errorf("field %s, after another line:\n%s, want\n%s", name, out, want)
+				}
 			}
 		}
 	}

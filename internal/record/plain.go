@@ -30,5 +30,5 @@ func Plain(b []byte) bool {
 	return true
 }
 
-// plain is Plain of a string.
-func plain(s string) bool { return Plain(unsafe.Slice(unsafe.StringData(s), len(s))) }
+// PlainText is Plain of a string.
+func PlainText(s string) bool { return Plain(unsafe.Slice(unsafe.StringData(s), len(s))) }

@@ -104,7 +104,7 @@ func (p *Pipeline) keepClasses(ctx context.Context, s *Spool, low, high class) e
 			return errLate
 		}
 		p.mu.Lock()
-		items := p.takeFrom(p.queues[low:high], p.order, frameBytes)
+		items := p.takeFrom(nil, p.queues[low:high], p.order, frameBytes)
 		p.flights += len(items)
 		p.mu.Unlock()
 		if len(items) == 0 {

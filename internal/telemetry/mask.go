@@ -12,8 +12,8 @@ import (
 // encode returns r as JSON in which mask was applied to every string value. It
 // masks the encoded text and not the fields, so that no field can be forgotten,
 // raw JSON from outside included.
-func encode(r *record.Record, mask func(string) string) ([]byte, error) {
-	out, err := r.Encode()
+func encode(a *arena, r *record.Record, mask func(string) string) ([]byte, error) {
+	out, err := a.encode(r)
 	if err != nil || mask == nil {
 		return out, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +20,7 @@ const (
 	// A batch is what a sink is offered at once: findings that come in meanwhile
 	// wait no longer than that takes.
 	batchBytes = 1 << 20
-	batchItems = 1000
+	batchItems = 2000
 )
 
 // Pipeline keeps records until a Sink has them, in bounded memory and without a
@@ -59,9 +60,11 @@ type Pipeline struct {
 	first  sync.Once
 	hiding sync.Once
 	fields Fields        // nil: nothing
+	room   arena         // of encoded lines
 	urgent chan struct{} // a token: something urgent waits
 	freed  chan struct{} // a token: there is room again
 	turn   chan struct{} // a token: held by the one flush
+	batch  []Item        // room for what a flush offers
 
 	mu       sync.Mutex
 	queues   [classes]queue
@@ -145,7 +148,7 @@ func (p *Pipeline) item(r *record.Record) Item {
 	if len(r.Message) > maxItemBytes {
 		r = p.cutMessage(r)
 	}
-	if text, err := encode(r, p.Mask); err == nil {
+	if text, err := encode(&p.room, r, p.Mask); err == nil {
 		if f := p.hides(); f != nil {
 			text = f.Record(r, text)
 		}
@@ -219,11 +222,7 @@ func (p *Pipeline) heavy() bool { return p.UrgentBytes > 0 && p.fresh >= p.Urgen
 // It drops nothing where that would not be enough.
 func (p *Pipeline) makeRoom(size int, c class) bool {
 	limit := p.limit()
-	droppable := 0
-	for low := range c {
-		droppable += p.queues[low].bytes
-	}
-	if p.bytes-droppable+size > limit {
+	if p.bytes-p.waiting(lines, c)+size > limit {
 		return false
 	}
 	for low := range c {
@@ -287,12 +286,24 @@ var ErrStuck = errors.New("telemetry: the sink takes nothing")
 // the rest in order, and of both what is on disk last. What the sink does not take is kept on disk,
 // or where that is not possible in memory. One flush runs at a time; a second one
 // waits for its turn, or for the end of ctx.
-func (p *Pipeline) Flush(ctx context.Context) error { return p.flush(ctx, true) }
+func (p *Pipeline) Flush(ctx context.Context) error { return p.flush(ctx, everything) }
+
+// FlushFull is a Flush that leaves what makes no whole batch for a later one.
+func (p *Pipeline) FlushFull(ctx context.Context) error { return p.flush(ctx, full) }
 
 // FlushUrgent is a Flush of findings and health records alone.
-func (p *Pipeline) FlushUrgent(ctx context.Context) error { return p.flush(ctx, false) }
+func (p *Pipeline) FlushUrgent(ctx context.Context) error { return p.flush(ctx, urgent) }
 
-func (p *Pipeline) flush(ctx context.Context, all bool) error {
+// scope is what a flush is about.
+type scope int
+
+const (
+	urgent     scope = iota // findings and health
+	full                    // and the rest in whole batches
+	everything              // and what is left of it
+)
+
+func (p *Pipeline) flush(ctx context.Context, what scope) error {
 	if p.Sink == nil {
 		return nil
 	}
@@ -305,22 +316,38 @@ func (p *Pipeline) flush(ctx context.Context, all bool) error {
 	}
 	defer func() { <-p.turn }()
 	defer p.confirm(ctx) // last: what waits is worth more of the time
+	if what == everything {
+		defer p.trim()
+	}
 
-	err := p.offer(ctx, all)
+	err := p.offer(ctx, what)
 	if err == nil {
 		return nil
 	}
-	if kerr := p.keep(ctx, all); kerr != nil {
+	if kerr := p.keep(ctx, what > urgent); kerr != nil {
 		return fmt.Errorf("flushing: %w; records stay in memory: %w", err, kerr)
 	}
 	return fmt.Errorf("flushing: %w", err)
 }
 
+// trim gives back what a burst has taken.
+func (p *Pipeline) trim() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.batch = nil
+	for c := range p.queues {
+		p.queues[c].trim()
+	}
+}
+
 // offer gives the Sink batch after batch.
-func (p *Pipeline) offer(ctx context.Context, all bool) error {
+func (p *Pipeline) offer(ctx context.Context, what scope) error {
 	p.mu.Lock()
 	last := p.order
-	if all {
+	switch what {
+	case full:
+		p.fresh = p.waiting(lines, attacks) % p.whole()
+	case everything:
 		p.fresh = 0
 	}
 	p.mu.Unlock()
@@ -330,12 +357,13 @@ func (p *Pipeline) offer(ctx context.Context, all bool) error {
 		}
 	}
 	for {
-		seg, batch := p.pick(last, all)
+		seg, batch := p.pick(last, what)
 		if len(batch) == 0 {
 			return nil
 		}
 		n, err := p.send(ctx, batch)
 		p.settle(seg, batch, n)
+		clear(batch)
 		if err != nil {
 			return err
 		}
@@ -354,7 +382,7 @@ func (p *Pipeline) waits() bool {
 // pick returns the next batch, and the segment that it stands in; nil: it is in
 // flight out of memory. Findings and health go first. What is new goes before what is
 // on disk, which is not read in vain then while the sink is down.
-func (p *Pipeline) pick(last uint64, all bool) (*segment, []Item) {
+func (p *Pipeline) pick(last uint64, what scope) (*segment, []Item) {
 	if batch := p.take(attacks, classes, last); len(batch) > 0 {
 		return nil, batch
 	}
@@ -364,13 +392,41 @@ func (p *Pipeline) pick(last uint64, all bool) (*segment, []Item) {
 			return seg, batch
 		}
 	}
-	if !all {
+	if what == urgent {
 		return nil, nil
 	}
-	if batch := p.take(lines, attacks, last); len(batch) > 0 || spool == nil {
-		return nil, batch
+	if what == everything || p.hasWhole() {
+		if batch := p.take(lines, attacks, last); len(batch) > 0 {
+			return nil, batch
+		}
+	}
+	if spool == nil {
+		return nil, nil
 	}
 	return spool.oldest(false, nil)
+}
+
+// hasWhole reports whether a whole batch waits of what is not urgent.
+func (p *Pipeline) hasWhole() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.waiting(lines, attacks) >= p.whole()
+}
+
+// whole is how many bytes a whole batch has, as they are counted in memory.
+func (p *Pipeline) whole() int {
+	if p.UrgentBytes == 0 {
+		return batchBytes
+	}
+	return min(batchBytes, p.UrgentBytes)
+}
+
+// waiting is how many bytes wait of the classes from low up to below high.
+func (p *Pipeline) waiting(low, high class) (bytes int) {
+	for c := low; c < high; c++ {
+		bytes += p.queues[c].bytes
+	}
+	return bytes
 }
 
 // ErrPanic is returned by Flush when the Sink panicked. Its records stay queued.
@@ -391,7 +447,10 @@ func (p *Pipeline) send(ctx context.Context, batch []Item) (n int, err error) {
 func (p *Pipeline) take(low, high class, last uint64) []Item {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	batch := p.takeFrom(p.queues[low:high], last, batchBytes)
+	batch := p.takeFrom(p.batch, p.queues[low:high], last, batchBytes)
+	if cap(batch) > 0 {
+		p.batch = batch[:0]
+	}
 	p.flights += len(batch)
 	p.count.flying = count(batch)
 	p.count.flying.plus(&p.holds)
@@ -399,9 +458,9 @@ func (p *Pipeline) take(low, high class, last uint64) []Item {
 	return batch
 }
 
-// takeFrom takes items from queues by their order, up to limit bytes of them and at
-// least one.
-func (p *Pipeline) takeFrom(queues []queue, last uint64, limit int) []Item {
+// takeFrom takes items from queues into room, by their order, up to limit bytes of them
+// and at least one.
+func (p *Pipeline) takeFrom(room []Item, queues []queue, last uint64, limit int) []Item {
 	waiting := 0
 	for i := range queues {
 		waiting += queues[i].len()
@@ -409,7 +468,7 @@ func (p *Pipeline) takeFrom(queues []queue, last uint64, limit int) []Item {
 	if waiting == 0 {
 		return nil
 	}
-	batch := make([]Item, 0, min(waiting, batchItems))
+	batch := slices.Grow(room[:0], min(waiting, batchItems))
 	for size := 0; len(batch) < batchItems; {
 		var next *queue
 		for i := range queues {

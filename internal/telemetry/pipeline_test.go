@@ -274,6 +274,36 @@ func TestUrgent(t *testing.T) {
 	}
 }
 
+// TestFlushFull sends whole batches, and what is urgent.
+func TestFlushFull(t *testing.T) {
+	sink := &box{}
+	p := &telemetry.Pipeline{Sink: sink, UrgentBytes: 10_000}
+	flush := func(want int, heavy bool) {
+		t.Helper()
+		if err := p.FlushFull(t.Context()); err != nil || len(sink.items) != want || p.Heavy() != heavy {
+			t.Errorf("FlushFull = %v: %d items are sent, want %d; heavy %v", err, len(sink.items), want, p.Heavy())
+		}
+	}
+	p.Add(line("x"))
+	flush(0, false)
+	p.Add(&record.Record{Kind: record.Attack})
+	flush(1, false)
+	p.Add(line(strings.Repeat("x", 10_000)))
+	flush(3, false)
+	for range 30 {
+		p.Add(line("x"))
+	}
+	sent := len(sink.items)
+	if !p.Heavy() {
+		t.Error("30 lines do not make a batch of 10 kB")
+	}
+	flush(sent+30, false) // a batch takes what there is, up to 1 MiB
+	p.Add(line("x"))
+	if err := p.Flush(t.Context()); err != nil || len(sink.items) != sent+31 {
+		t.Errorf("Flush = %v: %d items are sent, want %d", err, len(sink.items), sent+31)
+	}
+}
+
 func TestShutdown(t *testing.T) {
 	down := errors.New("down")
 	tests := []struct {

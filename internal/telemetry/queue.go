@@ -27,34 +27,60 @@ func classOf(k record.Kind) class {
 	return lines
 }
 
-// queue is a first-in, first-out list of items. The Pipeline bounds it.
+// queue is a first-in, first-out list of items, in a ring. The Pipeline bounds it.
 type queue struct {
-	items []Item
+	ring  []Item // its length is a power of two
 	head  int
+	n     int
 	bytes int
 }
 
-func (q *queue) len() int { return len(q.items) - q.head }
+// leastRing is the length of the shortest ring.
+const leastRing = 64
 
-func (q *queue) front() *Item { return &q.items[q.head] }
+func (q *queue) len() int { return q.n }
+
+func (q *queue) at(i int) *Item { return &q.ring[(q.head+i)&(len(q.ring)-1)] }
+
+func (q *queue) front() *Item { return q.at(0) }
 
 func (q *queue) push(it Item) {
-	q.items = append(q.items, it)
+	q.grow(1)
+	*q.at(q.n) = it
+	q.n++
 	q.bytes += it.size()
 }
 
-func (q *queue) pop() Item {
-	it := q.items[q.head]
-	q.items[q.head] = Item{}
-	q.head++
-	q.bytes -= it.size()
-	switch {
-	case q.head == len(q.items):
-		q.items, q.head = nil, 0 // a burst's memory goes back
-	case q.head >= 64 && q.head > len(q.items)/2:
-		q.items, q.head = append([]Item(nil), q.items[q.head:]...), 0
+// grow makes room for n more.
+func (q *queue) grow(n int) {
+	size := max(leastRing, len(q.ring))
+	for size < q.n+n {
+		size *= 2
 	}
+	if size == len(q.ring) {
+		return
+	}
+	ring := make([]Item, size)
+	for i := range q.n {
+		ring[i] = *q.at(i)
+	}
+	q.ring, q.head = ring, 0
+}
+
+func (q *queue) pop() Item {
+	it := *q.front()
+	*q.front() = Item{}
+	q.head++
+	q.n--
+	q.bytes -= it.size()
 	return it
+}
+
+// trim gives back the memory of a queue that is empty.
+func (q *queue) trim() {
+	if q.n == 0 && len(q.ring) > leastRing {
+		q.ring, q.head = nil, 0
+	}
 }
 
 // unpop puts items back to the front, in their order.
@@ -62,8 +88,11 @@ func (q *queue) unpop(items []Item) {
 	if len(items) == 0 {
 		return
 	}
+	q.grow(len(items))
+	q.head = (q.head - len(items)) & (len(q.ring) - 1)
+	q.n += len(items)
 	for i := range items {
+		*q.at(i) = items[i]
 		q.bytes += items[i].size()
 	}
-	q.items, q.head = append(items, q.items[q.head:]...), 0
 }

@@ -56,18 +56,22 @@ func (p *Pipeline) land(items []Item) {
 // done counts items that a sink is done with, and holds those with a receipt. A
 // finding that it rejected has one more chance.
 func (p *Pipeline) done(items []Item) {
+	rejected := false
+	p.mu.Lock()
 	for i := range items {
 		it := &items[i]
-		p.mu.Lock()
-		held := p.hold(it)
-		if !held {
-			p.land(items[i : i+1])
+		if p.hold(it) {
+			continue
 		}
-		if !held && it.Rejected == "" {
+		p.land(items[i : i+1])
+		if it.Rejected == "" {
 			p.count.sent.add(it.Kind)
 		}
-		p.mu.Unlock()
-		if it.Rejected != "" && !p.resort(it) {
+		rejected = rejected || it.Rejected != ""
+	}
+	p.mu.Unlock()
+	for i := range items {
+		if it := &items[i]; rejected && it.Rejected != "" && !p.resort(it) {
 			p.lose(it.Kind)
 		}
 	}

@@ -152,8 +152,9 @@ func (b *batch) line(r *record.Record, typ string, e event) {
 		d := detailsOf(raw)
 		r.RequestID = cmp.Or(word(d.RequestID), word(d.AWSRequestID), word(d.FunctionRequestID))
 	}
-	if r.RequestID == "" {
-		r.RequestID = b.current()
+	// One string for all lines of an invocation.
+	if current := b.current(); r.RequestID == "" || r.RequestID == current {
+		r.RequestID = current
 	}
 }
 
