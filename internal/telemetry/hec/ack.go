@@ -197,7 +197,7 @@ func (q *question) ask(ctx context.Context) bool {
 
 // askOne asks one HEC about receipts. An error passes.
 func (q *question) askOne(ctx context.Context, l line, receipts []uint64) error {
-	a := q.try(ctx, call{target: l.target, url: l.target.acks, channel: l.channel, body: q.body(receipts), share: 1})
+	a := q.try(ctx, call{target: l.target, url: l.target.acks, channel: l.channel, body: payload{bytes: q.body(receipts)}, share: 1})
 	switch {
 	case a.err != nil:
 		return fmt.Errorf("hec: asking %s for acknowledgements: %w", l.target, a.err)

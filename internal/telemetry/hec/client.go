@@ -5,8 +5,6 @@
 package hec
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -25,8 +23,6 @@ import (
 // Limits.
 const (
 	defaultBatch = 1 << 20
-	// keptText is how much room for bodies is kept from one Send to the next.
-	keptText = defaultBatch + defaultBatch/4
 	// maxRejects bounds the objects that one Send takes out of its batch; the rest
 	// waits for the next.
 	maxRejects = 16
@@ -79,10 +75,9 @@ type Client struct {
 	said    time.Time // when a change of it was said
 	channel string
 	token   string // "": to be fetched
-	zip     *gzip.Writer
-	text    []byte // room for a request's body before compression
-	size    int    // bound of a body, learned from the server
-	noIndex bool   // the index was refused, the token's default serves
+	writer  writer
+	size    int  // bound of a body, learned from the server
+	noIndex bool // the index was refused, the token's default serves
 	circuit circuit
 	acks    acks
 	final   atomic.Bool // TryNow was called: there is no later
@@ -207,25 +202,4 @@ func (c *Client) Resting() error { return c.circuit.resting(time.Now()) }
 func (c *Client) TryNow() {
 	c.circuit.tryNow()
 	c.final.Store(true)
-}
-
-// minZip is the size below which compression costs more than it saves, in bytes.
-const minZip = 1400
-
-// compress returns body as it is sent, and its Content-Encoding.
-func (c *Client) compress(body []byte) ([]byte, string) {
-	if len(body) < minZip {
-		return bytes.Clone(body), "" // body is written over by the next, and this one may still be on its way
-	}
-	var b bytes.Buffer
-	b.Grow(len(body) / 8)
-	if c.zip == nil {
-		// BestSpeed is a known level.
-		c.zip, _ = gzip.NewWriterLevel(&b, gzip.BestSpeed)
-	}
-	c.zip.Reset(&b)
-	// A bytes.Buffer takes everything.
-	_, _ = c.zip.Write(body)
-	_ = c.zip.Close()
-	return b.Bytes(), "gzip"
 }

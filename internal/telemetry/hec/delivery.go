@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -68,7 +67,11 @@ func (d *delivery) next(ctx context.Context, batch []telemetry.Item) (int, error
 	if d.slow {
 		pause(ctx, slowDown) // without the time for it, at once
 	}
-	body, n := d.body(batch)
+	index := d.Index
+	if d.noIndex {
+		index = ""
+	}
+	body, n := d.writer.write(batch, index, d.size, d.event, d.items)
 	reply, err := d.post(ctx, body)
 	if err != nil {
 		return 0, err
@@ -76,43 +79,15 @@ func (d *delivery) next(ctx context.Context, batch []telemetry.Item) (int, error
 	d.slow = reply.Full()
 	switch reply.Class {
 	case Accepted:
-		d.receipt(batch[:n], len(body), reply)
+		d.receipt(batch[:n], body.size, reply)
 		d.items, d.event = 0, maxEvent
 		return n, nil
 	case TooLarge:
-		return d.shrink(batch, n, len(body), reply)
+		return d.shrink(batch, n, body.size, reply)
 	case Partial:
-		return d.partial(batch, n, len(body), reply)
+		return d.partial(batch, n, body.size, reply)
 	}
-	return d.index(batch, n, len(body), reply)
-}
-
-// body builds a request of as many items as fit, at least one. It holds until the next.
-func (d *delivery) body(batch []telemetry.Item) (body []byte, n int) {
-	index := d.Index
-	if d.noIndex {
-		index = ""
-	}
-	size := 0
-	for i := range batch {
-		size += len(batch[i].JSON) + envelopeSize
-	}
-	body = slices.Grow(d.text[:0], min(size, d.size+maxEvent))
-	if cap(body) <= keptText {
-		d.text = body
-	}
-	for i := range batch {
-		before := len(body)
-		body = appendEnvelope(body, &batch[i], index, d.event)
-		if n > 0 && len(body) > d.size {
-			return body[:before], n
-		}
-		n++
-		if n == d.items {
-			break
-		}
-	}
-	return body, n
+	return d.index(batch, n, body.size, reply)
 }
 
 // minSize is the smallest body that is worth asking for, in bytes.

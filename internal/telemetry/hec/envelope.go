@@ -14,9 +14,6 @@ import (
 // Splunk's own bound is 5 MB, Splunk Cloud's cap on a body a little more.
 const maxEvent = 900 << 10
 
-// envelopeSize is what an envelope usually has beside the event, in bytes.
-const envelopeSize = 256
-
 // appendEnvelope adds it to dst in HEC's envelope, the event cut to limit bytes. It never
 // adds a key that HEC does not know: Splunk answers 200 to such an object and silently
 // drops what follows.
@@ -43,7 +40,7 @@ func appendEnvelope(dst []byte, it *telemetry.Item, index string, limit int) []b
 // appendPair appends a member whose value is a and b together.
 func appendPair(dst []byte, key, a, b string) []byte {
 	dst = append(append(append(dst, '"'), key...), '"', ':')
-	if plain(a) && plain(b) {
+	if record.PlainText(a) && record.PlainText(b) {
 		return append(append(append(append(dst, '"'), a...), b...), '"', ',')
 	}
 	quoted, err := json.Marshal(a + b)
@@ -51,17 +48,6 @@ func appendPair(dst []byte, key, a, b string) []byte {
 		quoted = []byte(`""`)
 	}
 	return append(append(dst, quoted...), ',')
-}
-
-// plain reports whether s stands in JSON as it is.
-func plain(s string) bool {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c < ' ', c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
-			return false
-		}
-	}
-	return true
 }
 
 // appendEpoch appends the time in seconds as decimal text, which a float64 could not hold;

@@ -26,15 +26,14 @@ const (
 	idleTime    = 500 * time.Millisecond
 )
 
-// post sends body until it is answered for good, attempts or ctx run out: to the
+// post sends b until it is answered for good, attempts or ctx run out: to the
 // current target, and where that fails to the next. The reply asks for something to
 // be done about the batch; what asks for patience or a change is an error.
-func (d *delivery) post(ctx context.Context, body []byte) (Reply, error) {
-	sent, encoding := d.compress(body)
+func (d *delivery) post(ctx context.Context, b payload) (Reply, error) {
 	fresh := false // a stale connection was already excused
 	for n := 1; ; n++ {
 		t := d.targets[d.current]
-		a := d.try(ctx, call{target: t, url: t.events, channel: d.channel, body: sent, encoding: encoding, share: d.share(n)})
+		a := d.try(ctx, call{target: t, url: t.events, channel: d.channel, body: b, share: d.share(n)})
 		if a.err != nil && a.reused && !fresh {
 			fresh = true
 			n--
@@ -146,12 +145,11 @@ func (a *attempt) final() bool {
 
 // call is one request.
 type call struct {
-	target   *target
-	url      *url.URL
-	channel  string
-	body     []byte
-	encoding string
-	share    int // of the time that is left it may take one of so many parts
+	target  *target
+	url     *url.URL
+	channel string
+	body    payload
+	share   int // of the time that is left it may take one of so many parts
 }
 
 // try makes one call.
@@ -167,11 +165,11 @@ func (c *Client) try(ctx context.Context, to call) (a attempt) {
 			stale = time.AfterFunc(within(ctx, staleTime, 2), cancel)
 		}
 	}})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.url.String(), bytes.NewReader(to.body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.url.String(), bytes.NewReader(to.body.bytes))
 	if err != nil {
 		return attempt{err: err}
 	}
-	req.Header = c.header(to.channel, to.encoding)
+	req.Header = c.header(to.channel, to.body.encoding)
 	to.target.jar.give(req, time.Now())
 	// Not a http.Client, which follows redirects and quotes URLs in its errors.
 	resp, err := c.rt.RoundTrip(req)
