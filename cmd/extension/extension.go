@@ -72,6 +72,7 @@ type extension struct {
 	expiredTold time.Time // up to when exceptions that ended were told
 	bulky       bool      // memory is traded for CPU: see bulkRecords
 	flushFailed bool
+	rested      time.Time // when we had Lambda freeze us, by the wall clock; zero: we were awake since
 	pace        pace
 	ending      atomic.Bool                        // SHUTDOWN is there
 	cut         atomic.Pointer[context.CancelFunc] // ends the flush that runs

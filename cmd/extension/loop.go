@@ -60,7 +60,8 @@ func (x *extension) loop(ctx context.Context) error {
 	for {
 		select {
 		case <-x.pipeline.Urgent():
-			x.flush(ctx, time.Now().Add(maxFlush), x.pipeline.Heavy())
+			x.wake()
+			x.flush(ctx, time.Now().Add(maxFlush), x.load(false))
 			if x.invoked { // we may be frozen at any time
 				x.closeIdleSink()
 			}
@@ -75,13 +76,19 @@ func (x *extension) loop(ctx context.Context) error {
 				return nil
 			}
 			x.invoke(ctx, a.event)
-			x.started.Do(coldstart.Over) // the first answer is out
+			x.startIsOver() // the first answer is out
 			ask()
 		}
 	}
 }
 
 func isShutdown(e *lambdaapi.Event) bool { return strings.EqualFold(e.Type, lambdaapi.Shutdown) }
+
+// startTime is how long a start takes at most, be the first invocation over or not.
+const startTime = time.Second
+
+// startIsOver gives us all processors.
+func (x *extension) startIsOver() { x.started.Do(coldstart.Over) }
 
 // hurry ends a flush that runs, and lets none begin: SHUTDOWN, which may leave us
 // little time, flushes itself.
@@ -100,7 +107,7 @@ func (x *extension) tick(ctx context.Context, now time.Time) {
 		x.tellExpired(now)
 		x.health()
 	}
-	x.flush(ctx, now.Add(maxFlush), x.pace.ticks(now) || x.pipeline.Heavy())
+	x.flush(ctx, now.Add(maxFlush), x.load(x.pace.ticks(now)))
 }
 
 // maxAsks is how often one event is asked for when the connection to Lambda
@@ -122,9 +129,13 @@ func (x *extension) next(ctx context.Context) (*lambdaapi.Event, error) {
 
 // invoke accompanies one invocation to its end, and flushes.
 func (x *extension) invoke(ctx context.Context, e *lambdaapi.Event) {
+	x.wake()
 	deadline := e.Deadline()
 	now := time.Now()
-	x.watching.Do(func() { go x.readSecrets() }) // beside the function: its first answer waits for them; owned by the process
+	x.watching.Do(func() {
+		time.AfterFunc(startTime, x.startIsOver)
+		go x.readSecrets()
+	}) // beside the function: its first answer waits for them; owned by the process
 	x.finishEarlier(e.RequestID)
 	x.open(proxy.Invocation{
 		RequestID: e.RequestID, ARN: e.InvokedFunctionARN, TraceID: e.Tracing.Value,
@@ -142,10 +153,31 @@ func (x *extension) invoke(ctx context.Context, e *lambdaapi.Event) {
 	if over, _ := x.endings.over(e.RequestID); over && !x.sandbox.Relayed() {
 		x.guard.Finish(e.RequestID, "success") // without the relay nobody else closes it
 	}
-	x.flush(ctx, end, x.pace.due(time.Now()) || x.pipeline.Heavy())
+	x.flush(ctx, end, x.load(x.pace.due(time.Now())))
 	x.flushLate(ctx, end)
 	x.egress.CloseIdle(e.RequestID)
-	x.closeIdleSink()
+	x.rest()
+}
+
+// restTime is how long we may have been frozen without the HEC having closed connections
+// that we take for open.
+const restTime = 500 * time.Millisecond
+
+// rest comes before a freeze. Where invocations are many, connections are kept: a
+// handshake costs more than what is sent.
+func (x *extension) rest() {
+	x.rested = time.Now().Round(0) // the other clock may stand still in a freeze
+	if !x.pace.busy {
+		x.closeIdleSink()
+	}
+}
+
+// wake closes connections that are older than a freeze of some length.
+func (x *extension) wake() {
+	if !x.rested.IsZero() && time.Now().Round(0).Sub(x.rested).Abs() >= restTime {
+		x.closeIdleSink()
+	}
+	x.rested = time.Time{}
 }
 
 // flushLate sends findings that were made while the rest was sent: no freeze comes
@@ -153,7 +185,7 @@ func (x *extension) invoke(ctx context.Context, e *lambdaapi.Event) {
 func (x *extension) flushLate(ctx context.Context, end time.Time) {
 	select {
 	case <-x.pipeline.Urgent():
-		x.flush(ctx, end, false)
+		x.flush(ctx, end, findings)
 	default:
 	}
 }
@@ -192,16 +224,39 @@ func (x *extension) await(ctx context.Context, requestID string, end time.Time) 
 		select {
 		case <-changed:
 		case <-x.pipeline.Urgent():
-			x.flush(ctx, end, x.pipeline.Heavy())
+			x.flush(ctx, end, x.load(false))
 		case <-timer.C:
 			return false
 		}
 	}
 }
 
-// flush sends findings and health, and where all is set the rest, until end at the
-// latest. A failure is said when it starts and when it ends.
-func (x *extension) flush(ctx context.Context, end time.Time, all bool) {
+// load is what a flush sends.
+type load int
+
+const (
+	findings   load = iota // and health
+	batches                // and the rest as far as it makes whole batches
+	everything             // and all of the rest
+)
+
+// load is what is to go now: everything where it is due.
+func (x *extension) load(due bool) load {
+	switch {
+	case due:
+		return everything
+	case x.pipeline.Heavy():
+		return batches
+	}
+	return findings
+}
+
+// flush sends what, until end at the latest. A failure is said when it starts and when it
+// ends.
+func (x *extension) flush(ctx context.Context, end time.Time, what load) {
+	if what == batches {
+		x.startIsOver() // there is much to do
+	}
 	if !x.bulky && x.pipeline.Made() > bulkRecords {
 		x.bulky = true
 		debug.SetGCPercent(bulkGCPercent)
@@ -216,7 +271,7 @@ func (x *extension) flush(ctx context.Context, end time.Time, all bool) {
 	if x.ending.Load() {
 		return
 	}
-	err := x.send(ctx, all)
+	err := x.send(ctx, what)
 	if errors.Is(err, hec.ErrConfig) {
 		err = nil // the client has said it
 	}
@@ -230,9 +285,12 @@ func (x *extension) flush(ctx context.Context, end time.Time, all bool) {
 	}
 }
 
-func (x *extension) send(ctx context.Context, all bool) error {
+func (x *extension) send(ctx context.Context, what load) error {
 	flush := x.pipeline.FlushUrgent
-	if all {
+	switch what {
+	case batches:
+		flush = x.pipeline.FlushFull
+	case everything:
 		flush = x.pipeline.Flush
 		x.pace.flushed(time.Now())
 	}
@@ -270,9 +328,10 @@ var errSecrets = errors.New("reading the function's secrets panicked: none is wa
 // GOGC in the environment is meant for the function.
 const gcPercent = 40
 
-// A sandbox that has made bulkRecords has a function that logs much: each line leaves 1 KB
-// of garbage, and at gcPercent a third of our CPU goes into that. 3 MB buy most of it back.
-const bulkRecords, bulkGCPercent = 5000, 110
+// A sandbox that has made bulkRecords has a function that logs much: each line leaves
+// 700 bytes of garbage, and at gcPercent a fifth of our CPU goes into that. 3 MB buy most of
+// it back.
+const bulkRecords, bulkGCPercent = 5000, 150
 
 // readSecrets reads the function's secrets before somebody waits for them. A panic
 // must not take the function down (fail-open): nothing is watched then.
@@ -326,6 +385,7 @@ func (x *extension) rung() string {
 
 // shutdown delivers what there is, within the time that Lambda gives.
 func (x *extension) shutdown(ctx context.Context, e *lambdaapi.Event) {
+	x.wake()
 	_ = x.folder.unready() // the next start does it again
 	open, _ := x.sandbox.At()
 	for _, inv := range open {

@@ -30,7 +30,7 @@ func (m flushMode) urgentBytes(managed bool) int {
 	case managed:
 		return 256 << 10
 	}
-	return 512 << 10
+	return 1 << 20
 }
 
 // pace decides at the end of an invocation whether what may wait goes now. There is
@@ -41,12 +41,13 @@ type pace struct {
 	last time.Time                  // of the last flush of everything
 	ends [manyInvocations]time.Time // of the last invocations, a ring
 	n    int
+	busy bool // invocations are many
 }
 
 // due reports whether everything goes at the end of an invocation.
 func (p *pace) due(now time.Time) bool {
 	now = now.Round(0) // the other clock may stand still in a freeze
-	busy := now.Sub(p.ends[p.n]).Abs() < manyTime
+	p.busy = now.Sub(p.ends[p.n]).Abs() < manyTime
 	p.ends[p.n] = now
 	p.n = (p.n + 1) % len(p.ends)
 	switch p.mode {
@@ -57,7 +58,7 @@ func (p *pace) due(now time.Time) bool {
 	case flushPeriodic:
 		return p.aged(now, periodicAge)
 	}
-	return !busy || p.aged(now, adaptiveAge)
+	return !p.busy || p.aged(now, adaptiveAge)
 }
 
 // ticks reports whether everything goes at a tick of a managed instance, which has no
