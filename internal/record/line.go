@@ -48,7 +48,7 @@ func (l *Lines) Append(b []byte, r *Record) (out []byte, ok bool) {
 }
 
 func (l *Lines) appendTime(b []byte, r *Record) []byte {
-	if l != nil && l.time != nil && l.last.Time == r.Time { //nolint:revive // the same to the bit
+	if l != nil && l.time != nil && l.last.Time.Equal(r.Time) {
 		return append(b, l.time...)
 	}
 	start := len(b)
