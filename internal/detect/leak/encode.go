@@ -6,8 +6,10 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -90,6 +92,7 @@ var forms = [...]form{
 	{[]string{"json"}, []encoder{jsons}},
 	{[]string{"json"}, []encoder{jsonAll}},
 	{[]string{"url", "url"}, []encoder{urls, urls}},
+	{[]string{"url", "url"}, []encoder{urls, urlAll}},
 	{[]string{"url", "json"}, []encoder{urls, jsons}},
 	{[]string{"base64"}, []encoder{base64s}},
 	{[]string{"base64", "json"}, []encoder{base64s, jsons}},
@@ -252,9 +255,9 @@ func unhex(c byte) byte {
 }
 
 // urlSafe are the characters beside letters and digits that encoders leave as
-// they are: RFC 3986 and Go; Java and browsers' forms; encodeURIComponent;
-// Python's quote; encodeURI.
-var urlSafe = [...]string{"-_.~", "-_.*", "-_.!~*'()", "-_.~/", "-_.!~*'();,/?:@&=+$#"}
+// they are: RFC 3986 and Go's queries; Java and browsers' forms; encodeURIComponent;
+// Python's quote; encodeURI; Go's path segments, paths and passwords in URLs.
+var urlSafe = [...]string{"-_.~", "-_.*", "-_.!~*'()", "-_.~/", "-_.!~*'();,/?:@&=+$#", "-_.~$&+:=@", "-_.~$&+:=@/;,", "-_.~$&+=;,"}
 
 // hexDigits are both cases of what percent-encoding writes.
 var hexDigits = [...]string{"0123456789ABCDEF", "0123456789abcdef"}
@@ -324,19 +327,36 @@ func jsons(p *pattern) (out []pattern) {
 	return out
 }
 
-// jsonAll escapes every byte of p, which is in ASCII.
+// jsonAll escapes every character of p; nothing where it is no text.
 func jsonAll(p *pattern) (out []pattern) {
-	for _, digits := range hexDigits {
-		e := make([]byte, 0, 6*len(p.text))
-		for _, c := range p.text {
-			if c >= utf8.RuneSelf {
-				return nil
-			}
-			e = append(e, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+	for _, format := range [...]string{`\u%04x`, `\u%04X`} {
+		q, ok := p.units(func(dst []byte, unit uint16) []byte { return fmt.Appendf(dst, format, unit) })
+		if ok {
+			out = append(out, q)
 		}
-		out = append(out, p.escaped(e, '\\'))
 	}
 	return out
+}
+
+// units returns p with every unit of its UTF-16 as appendUnit writes it; ok is whether it
+// is text.
+func (p *pattern) units(appendUnit func(dst []byte, unit uint16) []byte) (q pattern, ok bool) {
+	if !utf8.Valid(p.text) {
+		return q, false
+	}
+	q.secret = p.secret
+	for i, r := range string(p.text) {
+		before := len(q.text)
+		for _, unit := range utf16.AppendRune(nil, r) {
+			q.text = appendUnit(q.text, unit)
+		}
+		from, to := int64(p.at(i)), int64(p.at(i+utf8.RuneLen(r)))
+		for k, n := 0, len(q.text)-before; k < n; k++ {
+			q.table = append(q.table, int32(from+(to-from)*int64(k)/int64(n)))
+		}
+	}
+	q.table = append(q.table, p.at(len(p.text)))
+	return q, true
 }
 
 // dotnet escapes v as .NET does: all that is not ASCII, and what HTML knows and +,
@@ -479,14 +499,24 @@ func rot13(p *pattern) []pattern {
 	return []pattern{p.packed(text, 0, 1, 1)}
 }
 
-// utf16s returns p, which is in ASCII, in what both byte orders of UTF-16 have.
-func utf16s(p *pattern) []pattern {
+// utf16s returns p in UTF-16; where it is in ASCII, in what both byte orders have.
+func utf16s(p *pattern) (out []pattern) {
 	text := make([]byte, 0, 2*len(p.text))
 	for _, c := range p.text {
 		if c >= utf8.RuneSelf {
-			return nil
+			return wide(p)
 		}
 		text = append(text, c, 0)
 	}
 	return []pattern{p.packed(text[:len(text)-1], 0, 1, 2)}
+}
+
+// wide returns p in both byte orders of UTF-16; nothing where it is no text.
+func wide(p *pattern) (out []pattern) {
+	for _, appendUnit := range [...]func([]byte, uint16) []byte{binary.LittleEndian.AppendUint16, binary.BigEndian.AppendUint16} {
+		if q, ok := p.units(appendUnit); ok {
+			out = append(out, q)
+		}
+	}
+	return out
 }

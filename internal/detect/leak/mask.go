@@ -1,6 +1,7 @@
 package leak
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"unsafe"
@@ -37,6 +38,102 @@ func (s *Set) MaskFold(text string) string {
 		return text
 	}
 	return string(s.masked(s.folded(), []byte(text), spans))
+}
+
+// MaskURL is MaskFold for URLs, in which any characters may be percent-encoded, once or
+// twice, and others not: it masks what stands for a secret, too.
+func (s *Set) MaskURL(text string) string {
+	text = s.MaskFold(text)
+	if s == nil || strings.IndexByte(text, '%') < 0 {
+		return text
+	}
+	plain, at := []byte(text), make([]int, len(text)+1) // at: where in text each byte of plain begins
+	for i := range at {
+		at[i] = i
+	}
+	for range 2 {
+		plain, at = unpercent(plain, at)
+	}
+	ix := s.folded()
+	spans := s.spans(ix, lowerASCII(string(plain)))
+	if len(spans) == 0 {
+		return text
+	}
+	for i := range spans {
+		spans[i].start, spans[i].end = at[spans[i].start], at[spans[i].end]
+	}
+	return string(s.masked(ix, []byte(text), spans))
+}
+
+// unpercent undoes percent-encoding; at, which has one more element than text, says where
+// each byte stood at first.
+func unpercent(text []byte, at []int) (plain []byte, from []int) {
+	for i := 0; i < len(text); i++ {
+		c, n := text[i], 1
+		if c == '%' && i+2 < len(text) && hexDigit(text[i+1]) && hexDigit(text[i+2]) {
+			c, n = unhex(text[i+1])<<4|unhex(text[i+2]), 3
+		}
+		plain, from = append(plain, c), append(from, at[i])
+		i += n - 1
+	}
+	return plain, append(from, at[len(text)])
+}
+
+func hexDigit(c byte) bool {
+	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f'
+}
+
+// MaskCut is Mask for what was cut out of a text: it masks the end of a secret that text
+// begins with, and the beginning of one that it ends with, of 8 bytes and more.
+func (s *Set) MaskCut(text string) string {
+	if s == nil || len(text) < gram {
+		return text
+	}
+	ix, b := s.exact(), []byte(text)
+	spans := s.spans(ix, b)
+	if m, n := ix.ending(b); n > 0 && (len(spans) == 0 || spans[0].start > 0) {
+		for len(spans) > 0 && spans[0].start < n {
+			n, spans = max(n, spans[0].end), spans[1:]
+		}
+		spans = slices.Insert(spans, 0, match{m, 0, n})
+	}
+	if m, n := ix.beginning(b); n > 0 {
+		start := len(b) - n
+		for k := len(spans) - 1; k >= 0 && spans[k].end > start; k-- {
+			start, spans = min(start, spans[k].start), spans[:k]
+		}
+		spans = append(spans, match{m, start, len(b)})
+	}
+	if len(spans) == 0 {
+		return text
+	}
+	return string(s.masked(ix, b, spans))
+}
+
+// ending returns the longest beginning of text that is the end of a pattern, and whose.
+func (ix *index) ending(text []byte) (of, n int) {
+	for i := range ix.patterns {
+		p := ix.patterns[i].text
+		for at := 1; ; at++ {
+			k := bytes.Index(p[min(at, len(p)):], text[:gram])
+			if k < 0 {
+				break
+			}
+			if at += k; len(p)-at > n && bytes.HasPrefix(text, p[at:]) {
+				of, n = i, len(p)-at
+			}
+		}
+	}
+	return of, n
+}
+
+// beginning returns the longest end of text that is the beginning of a pattern, and whose.
+func (ix *index) beginning(text []byte) (of, n int) {
+	if n = ix.partial(text, nil); n == 0 {
+		return 0, 0
+	}
+	tail := text[len(text)-n:]
+	return slices.IndexFunc(ix.patterns, func(p pattern) bool { return bytes.HasPrefix(p.text, tail) }), n
 }
 
 // lowerASCII is text in lower case, each byte in its place.

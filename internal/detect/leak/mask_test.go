@@ -2,8 +2,12 @@ package leak_test
 
 import (
 	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"gatehouse/internal/detect"
@@ -52,6 +56,100 @@ func TestMaskFold(t *testing.T) {
 	var none *leak.Set
 	if got := none.MaskFold("hunter2hunter2"); got != "hunter2hunter2" {
 		t.Errorf("MaskFold of no set = %q", got)
+	}
+}
+
+// What encoders of URLs leave as it is differs, and whoever writes one may leave what he
+// likes.
+func TestMaskURL(t *testing.T) {
+	s := leak.New([]leak.Secret{{Name: "KEY", Value: []byte("tG7/xQ2mLk9+Vb4nRs8w=@c1Z"), Fingerprint: "aaaa"}})
+	for _, tt := range []struct{ in, want string }{
+		{"https://a.test/tG7%2FxQ2mLk9+Vb4nRs8w=@c1Z?x=%20", "https://a.test/{{KEY:aaaa}}?x=%20"},
+		{"https://a.test/?k=tG7%2fxQ2m%4ck9+Vb4nRs8w%3D@c1%5A#%zz", "https://a.test/?k={{KEY:aaaa}}#%zz"},
+		{"https://a.test/%25%37%34G7%252fxQ2m%254ck9%2bVb4nRs8w%253D@c1Z%", "https://a.test/{{KEY:aaaa}}%"},
+		{"https://tg7%2Fxq2mlk9%2Bvb4nrs8w%3D%40c1z.test/tG7/xQ2mLk9+Vb4nRs8w=@c1Z", "https://{{KEY:aaaa}}.test/{{KEY:aaaa}}"},
+		{"https://a.test/100%25/ok", "https://a.test/100%25/ok"},
+	} {
+		if got := s.MaskURL(tt.in); got != tt.want {
+			t.Errorf("MaskURL(%q) = %q, want %q", tt.in, got, tt.want)
+		}
+	}
+	var none *leak.Set
+	if got := none.MaskURL("hunter2%20hunter2"); got != "hunter2%20hunter2" {
+		t.Errorf("MaskURL of no set = %q", got)
+	}
+}
+
+// A text that was cut out of another has no end of a secret at its edges, nor a beginning.
+func TestMaskCut(t *testing.T) {
+	const secret, mask = "tok_7Yc2Qm9RkV5sXw8Z", "{{TOKEN:aaaa}}"
+	s := leak.New([]leak.Secret{{Name: "TOKEN", Value: []byte(secret), Fingerprint: "aaaa"}})
+	for n := range len(secret) + 1 {
+		head, tail, rest := secret[len(secret)-n:], secret[:n], " and the rest of it "
+		want := func(half string) string {
+			if n >= 8 {
+				return mask
+			}
+			return half
+		}
+		for in, want := range map[string]string{
+			head + rest + tail: want(head) + rest + want(tail), head + rest: want(head) + rest, rest + tail: rest + want(tail),
+			rest + secret + rest: rest + mask + rest, rest: rest,
+		} {
+			if got := s.MaskCut(in); got != want {
+				t.Errorf("MaskCut(%q) = %q, want %q", in, got, want)
+			}
+		}
+	}
+	b64 := base64.StdEncoding.EncodeToString([]byte("x=" + secret + "!"))
+	for cut := 1; cut < len(b64)-12; cut++ {
+		if got := s.MaskCut(b64[cut:] + rest(b64, cut)); strings.Contains(got, b64[cut+1:cut+11]) {
+			t.Errorf("cut at %d: %q", cut, got)
+		}
+	}
+	var none *leak.Set
+	if got := none.MaskCut("hunter2hunter2"); got != "hunter2hunter2" {
+		t.Errorf("MaskCut of no set = %q", got)
+	}
+}
+
+// rest is another text behind the first.
+func rest(s string, n int) string { return " and " + s[:len(s)-n] }
+
+// What the common encoders write is known as a whole.
+func TestMaskKnowsTheCommonEncoders(t *testing.T) {
+	const value = `Grüne/Äpfel+7, "rote" & @Nüsse=;`
+	s := leak.New([]leak.Secret{{Name: "PHRASE", Value: []byte(value), Fingerprint: "aaaa"}})
+	units := func(format string) string {
+		var b strings.Builder
+		for _, u := range utf16.Encode([]rune(value)) {
+			fmt.Fprintf(&b, format, u)
+		}
+		return b.String()
+	}
+	wide := func(order binary.AppendByteOrder) string {
+		var b []byte
+		for _, u := range utf16.Encode([]rune(value)) {
+			b = order.AppendUint16(b, u)
+		}
+		return string(b)
+	}
+	for name, text := range map[string]string{
+		"a query": url.QueryEscape(value), "a segment": url.PathEscape(value), "a path": (&url.URL{Path: value}).EscapedPath(),
+		"a password": strings.TrimPrefix(url.UserPassword("", value).String(), ":"),
+		"JSON":       units(`\u%04x`), "capitals": units(`\u%04X`), "little end": wide(binary.LittleEndian), "big end": wide(binary.BigEndian),
+		"twice": "%25" + strings.ReplaceAll(fmt.Sprintf("% X", value), " ", "%25"),
+	} {
+		if got := s.Mask("<" + text + ">"); got != "<{{PHRASE:aaaa}}>" {
+			t.Errorf("%s: Mask(%q) = %q", name, text, got)
+		}
+		if f := s.Find([]byte("<" + text + ">")); f == nil {
+			t.Errorf("%s: nothing is found in %q", name, text)
+		}
+	}
+	b64 := base64.StdEncoding.EncodeToString([]byte(wide(binary.LittleEndian)))
+	if got := s.Mask(b64); strings.Contains(got, b64[8:24]) {
+		t.Errorf("base64 of UTF-16: %q", got)
 	}
 }
 
