@@ -232,7 +232,7 @@ func (q *question) body(receipts []uint64) []byte {
 func (q *question) turnOff(t *target, r Reply) {
 	q.acks.off = true
 	if r.Code != 14 || q.Ack == AckOn { // that code says that the token has none
-		q.say(fmt.Sprintf("hec: %s cannot be asked for acknowledgements: its 200 counts: %s", t, q.clean(r)))
+		q.say(fmt.Sprintf("hec: %s cannot be asked for acknowledgements: its 200 counts: %s", t, r))
 	}
 	for receipt := range q.acks.open {
 		q.end(receipt, true)

@@ -125,11 +125,11 @@ func (d *delivery) partial(batch []telemetry.Item, n, size int, reply Reply) (in
 
 // reject marks batch[i]; what stands before it is in.
 func (d *delivery) reject(batch []telemetry.Item, i int, reply Reply) (int, error) {
-	batch[i].Rejected = d.clean(reply)
+	batch[i].Rejected = reply.String()
 	d.rejects++
 	d.items = 0
 	if d.rejects == maxRejects {
-		return i + 1, fmt.Errorf("hec: %d records of one flush were rejected, the last one: %s", d.rejects, d.clean(reply))
+		return i + 1, fmt.Errorf("hec: %d records of one flush were rejected, the last one: %s", d.rejects, reply)
 	}
 	d.event = maxEvent
 	return i + 1, nil
@@ -142,16 +142,11 @@ func (d *delivery) index(batch []telemetry.Item, n, size int, reply Reply) (int,
 	done := max(0, min(reply.Invalid, n)-1)
 	d.receipt(batch[:done], size*done/n, reply)
 	if d.Index == "" || d.noIndex {
-		return done, fmt.Errorf("hec: %w: %s", ErrConfig, d.clean(reply))
+		return done, fmt.Errorf("hec: %w: %s", ErrConfig, reply)
 	}
 	d.noIndex = true
 	d.say(fmt.Sprintf("hec: the token may not write to index %q; records go to the token's default index", d.Index))
 	return done, nil
-}
-
-// clean shows reply without the token, should a server reflect it.
-func (c *Client) clean(reply Reply) string {
-	return strings.ReplaceAll(reply.String(), c.token, "[token]")
 }
 
 // header is what every request carries.

@@ -483,6 +483,19 @@ func TestAReflectedTokenIsNotShown(t *testing.T) {
 	}
 }
 
+// Nor is a part of it, wherever the text is cut.
+func TestAReflectedTokenIsNotCutInHalf(t *testing.T) {
+	for before := 60; before < 125; before++ {
+		s := newServer(t, func(int, request) (int, string) {
+			return 403, `{"text":"` + strings.Repeat(".", before) + token + `","code":4}`
+		})
+		_, err := client(s.URL).Send(t.Context(), items(1))
+		if err == nil || !strings.Contains(err.Error(), "....") || strings.Contains(err.Error(), token[:4]) {
+			t.Errorf("behind %d characters: error %v", before, err)
+		}
+	}
+}
+
 func FuzzReply(f *testing.F) {
 	f.Add(400, []byte(body(6, 2)))
 	f.Add(200, []byte(success))

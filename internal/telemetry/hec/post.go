@@ -104,15 +104,15 @@ func (d *delivery) failure(t *target, a attempt) error {
 	case a.err != nil:
 		return fmt.Errorf("hec: posting to %s: %w", t, a.err)
 	case a.reply.token():
-		return fmt.Errorf("hec: %w: %s does not take the token: %s", ErrConfig, t, d.clean(a.reply))
+		return fmt.Errorf("hec: %w: %s does not take the token: %s", ErrConfig, t, a.reply)
 	case a.reply.Status >= 300 && a.reply.Status < 400:
-		return fmt.Errorf("hec: %w: %s redirects, which is not followed because the token would go along: %s", ErrConfig, t, d.clean(a.reply))
+		return fmt.Errorf("hec: %w: %s redirects, which is not followed because the token would go along: %s", ErrConfig, t, a.reply)
 	case a.reply.Class == Config:
-		return fmt.Errorf("hec: %w: %s: %s", ErrConfig, t, d.clean(a.reply))
+		return fmt.Errorf("hec: %w: %s: %s", ErrConfig, t, a.reply)
 	case t.gone():
-		return fmt.Errorf("hec: %w: %s has no collector at %s: %s", ErrConfig, t, t.events.Path, d.clean(a.reply))
+		return fmt.Errorf("hec: %w: %s has no collector at %s: %s", ErrConfig, t, t.events.Path, a.reply)
 	}
-	return &busy{fmt.Errorf("hec: %s: %s", t, d.clean(a.reply)), a.after}
+	return &busy{fmt.Errorf("hec: %s: %s", t, a.reply), a.after}
 }
 
 // note remembers since when t's answer is 404.
@@ -183,7 +183,7 @@ func (c *Client) try(ctx context.Context, to call) (a attempt) {
 	defer resp.Body.Close()
 	// A reply that breaks off is judged by its status.
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply))
-	a.reply, a.after = ParseReply(resp.StatusCode, text), retryAfter(resp.Header)
+	a.reply, a.after = parseReply(resp.StatusCode, text, c.token), retryAfter(resp.Header)
 	if to.url == to.target.acks {
 		a.acks = ParseAcks(text)
 	}

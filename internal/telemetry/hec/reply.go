@@ -76,7 +76,11 @@ const maxText = 120
 // ParseReply reads an answer. A body that is not HEC's, as of a proxy before it,
 // is judged by its status alone. A page is no success, whatever its status: it
 // comes from a load balancer that asks for patience or a log-in.
-func ParseReply(status int, body []byte) Reply {
+func ParseReply(status int, body []byte) Reply { return parseReply(status, body, "") }
+
+// parseReply is ParseReply of what a server says that was shown token: should it reflect
+// that, the reply does not. It goes before the text is cut, or half of it would stay.
+func parseReply(status int, body []byte, token string) Reply {
 	r := Reply{Status: status, Code: -1, Invalid: -1, AckID: -1}
 	var b struct {
 		Text    *string `json:"text"`
@@ -89,7 +93,7 @@ func ParseReply(status int, body []byte) Reply {
 	if b.Code != nil && *b.Code >= 0 {
 		r.Code = *b.Code
 		if b.Text != nil {
-			r.Text = clip(*b.Text, maxText)
+			r.Text = clip(hide(*b.Text, token), maxText)
 		}
 		if b.Invalid != nil && *b.Invalid >= 0 {
 			r.Invalid = *b.Invalid
@@ -138,6 +142,14 @@ func classify(status, code int) Class {
 		return Ambiguous
 	}
 	return Config // 3xx too: a redirect would take the token elsewhere
+}
+
+// hide returns s without token; "" is none.
+func hide(s, token string) string {
+	if token == "" {
+		return s
+	}
+	return strings.ReplaceAll(s, token, "[token]")
 }
 
 // clip cuts s to at most n bytes of valid UTF-8.
