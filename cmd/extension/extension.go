@@ -197,6 +197,7 @@ func (x *extension) report(r *record.Record) {
 	if r.Dest != "" {
 		x.secrets.maskTarget(r)
 	}
+	x.secrets.maskCuts(r)
 	x.pipeline.Add(r)
 	logBlocked(x.log, r)
 }

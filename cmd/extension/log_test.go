@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -87,5 +88,32 @@ func TestWrongValuesAreNotShown(t *testing.T) {
 	_, err := readConfig(append(env, "GATEHOUSE_HEC_TOKN="+secret, "HTTPS_PROXY="+secret+"://"+secret+"@"+secret))
 	if err == nil || strings.Contains(err.Error(), secret) {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// A secret that is given where the name of a file belongs is not shown: the system's
+// errors quote what could not be opened.
+func TestASecretInThePlaceOfAFileIsNotShown(t *testing.T) {
+	for name, value := range map[string]string{
+		"GATEHOUSE_HEC_TOKEN_FILE": "0a1b2c3d-1111-2222-3333-444455556666",
+		"GATEHOUSE_HEC_KEY":        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIExample/Ex.ample\n-----END PRIVATE KEY-----\n",
+		"GATEHOUSE_POLICY":         "Tr0ub4d!xyz",
+	} {
+		cfg, _ := readConfig([]string{name + "=" + value, "GATEHOUSE_HEC_CERT=/c.pem"})
+		var text bytes.Buffer
+		out := newMaskedOutput(&cfg, &text)
+		x := newExtension(cfg, newLogger("warn", out))
+		out.secrets = x.secrets.set.Load
+		_, err := os.ReadFile(value)
+		x.log.Warn("degraded", zap.Error(err))
+		x.policy.get()
+		if secret, _ := json.Marshal(value); strings.Contains(text.String(), strings.Trim(string(secret), `"`)) || !strings.Contains(text.String(), "{{"+name+":") {
+			t.Errorf("%s: the log is\n%s", name, &text)
+		}
+	}
+	for _, v := range []string{"/var/task/token", "./policy.yaml", "policy.yaml", "/opt/x y.pem"} {
+		if !fileName(v) {
+			t.Errorf("%q is taken for a secret", v)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/detect/leak"
 	"gatehouse/internal/policy"
 	"gatehouse/internal/record"
+	"gatehouse/internal/telemetry"
 )
 
 // lazySecrets knows the function's own secrets: the values of its environment
@@ -147,13 +148,47 @@ const decodeMemory = 32 << 20
 // maskTarget masks where the connection of r goes.
 func (l *lazySecrets) maskTarget(r *record.Record) {
 	set := l.get()
-	for _, text := range []*string{&r.Dest, &r.SNI, &r.URL, &r.Reason} {
+	for _, text := range []*string{&r.Dest, &r.SNI, &r.Reason} {
 		*text = set.MaskFold(*text)
 	}
+	r.Reason = set.MaskCut(r.Reason) // it may quote a server, and is bounded
+	r.URL = set.MaskURL(r.URL)
 	for i := range r.Requests {
-		r.Requests[i].URL = set.MaskFold(r.Requests[i].URL)
+		r.Requests[i].URL = set.MaskURL(r.Requests[i].URL)
 	}
 }
+
+// maskCuts masks the halves of secrets in r that are left where its evidence was cut: what
+// masks the whole record does not know them.
+func (l *lazySecrets) maskCuts(r *record.Record) {
+	if r.Matched == "" && !r.EventTruncated {
+		return
+	}
+	set := l.get()
+	r.Matched = set.MaskCut(r.Matched)
+	if !r.EventTruncated || len(r.Event) == 0 {
+		return
+	}
+	const before, after = `{"event":`, `}` // so that no name in the event is one of a record's
+	event := telemetry.MaskJSON([]byte(before+string(r.Event)+after), func(s string) string {
+		head, tail := strings.HasPrefix(s, cutMark), strings.HasSuffix(s, cutMark)
+		if !head && !tail {
+			return s
+		}
+		inner := set.MaskCut(strings.TrimSuffix(strings.TrimPrefix(s, cutMark), cutMark))
+		if head {
+			inner = cutMark + inner
+		}
+		if tail {
+			inner += cutMark
+		}
+		return inner
+	})
+	r.Event = event[len(before) : len(event)-len(after)]
+}
+
+// cutMark is where a record shows that something was cut.
+const cutMark = "…"
 
 // scanner looks for secrets that must not leave through o.
 func (l *lazySecrets) scanner(o detect.Outlet) detect.Scanner {

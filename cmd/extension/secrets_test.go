@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"gatehouse/internal/detect"
 	"gatehouse/internal/policy"
+	"gatehouse/internal/record"
 )
 
 // presignedURL is one as the SDKs make it, with sessionToken in it.
@@ -170,6 +172,32 @@ func TestTokensMayGo(t *testing.T) {
 		}
 		if (f != nil) != leaks {
 			t.Errorf("to %s: %+v", host, f)
+		}
+	}
+}
+
+// Of a secret across the edge of what was matched, or of what is shown of a long event,
+// no half stays.
+func TestNoHalfOfASecretStaysInARecord(t *testing.T) {
+	const secret = "tok one two & three four five"
+	cfg := config{Environ: []string{"API_TOKEN=" + secret}}
+	l := lazySecrets{cfg: &cfg, policy: policy.Default}
+	many := strings.Repeat(secret+", ", 12_000)
+	event, err := json.Marshal(map[string]string{"id": many, secret: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := 1; cut < len(secret)-8; cut++ {
+		r := record.Record{Matched: many[cut : cut+400]}
+		r.SetEvent(event, &detect.Finding{Path: "id", Start: 6, End: len(event) - 50, Matched: many[:8], MatchOffset: 100_000 + cut})
+		l.maskCuts(&r)
+		r.Reason = many[cut : cut+400]
+		l.maskTarget(&r)
+		for _, text := range []string{r.Matched, r.Reason, string(r.Event)} {
+			text = l.get().Mask(text)
+			if !json.Valid(r.Event) || !strings.Contains(text, "{{API_TOKEN:") || strings.Contains(text, secret[:8]) || strings.Contains(text, secret[len(secret)-8:]) {
+				t.Errorf("cut at %d: %.100s … %s", cut, text, text[len(text)-100:])
+			}
 		}
 	}
 }
