@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 	"unicode/utf8"
 	"unsafe"
 
@@ -326,8 +327,10 @@ func (w *walk) record(k record.Kind) {
 			w.encoded, w.shown = true, matched
 			defer func() { w.encoded, w.shown = false, "" }()
 			return w.value(at)
-		case "message_json", "platform", "message", "url", "requests", "reason", "src", "dest", "degraded":
+		case "message_json", "platform", "message", "url", "requests", "src", "dest", "degraded":
 			return w.value(at)
+		case "reason":
+			return w.reason(at)
 		}
 		end := w.end(at)
 		switch key {
@@ -346,4 +349,19 @@ func (w *walk) record(k record.Kind) {
 		}
 		return end
 	})
+}
+
+// reason looks at the reason at src[i]. The rule that it begins with, leak.own-secret:, is
+// no name of what follows.
+func (w *walk) reason(i int) int {
+	end := w.end(i)
+	s := unquote(w.src[i:end])
+	rule, why, ok := strings.Cut(s, ": ")
+	if !ok || !strings.Contains(rule, ".") || strings.Trim(rule, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
+		return w.value(i)
+	}
+	if t := w.m.text(why, ""); t != why {
+		w.replace(i, end, rule+": "+t)
+	}
+	return end
 }

@@ -182,6 +182,21 @@ func TestRecordShowsWhatMatched(t *testing.T) {
 	}
 }
 
+// The rule in front of a reason is no name of a secret.
+func TestARuleHidesNoReason(t *testing.T) {
+	m := compile(t, redact.Config{Defaults: true})
+	for in, want := range map[string]string{
+		"leak.own-secret: Own secret leaves the function": "leak.own-secret: Own secret leaves the function",
+		"egress.tls: password: hunter2":                   "egress.tls: password: {{masked:password}}",
+		"secret: hunter2":                                 "secret: {{masked:secret}}",
+	} {
+		got := m.Record(&record.Record{Kind: record.Connection}, []byte(`{"reason":"`+in+`","verdict":"refuse"}`))
+		if string(got) != `{"reason":"`+want+`","verdict":"refuse"}` {
+			t.Errorf("%q became %s", in, got)
+		}
+	}
+}
+
 func TestCompileRefuses(t *testing.T) {
 	for _, c := range []redact.Config{
 		{Paths: []string{""}}, {Paths: []string{"**."}}, {Paths: []string{"a..b"}}, {Paths: []string{"a[x]"}}, {Paths: []string{"a[-1]"}},
