@@ -34,7 +34,7 @@ var programs = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	for name, pkg := range map[string]string{
-		"layer/extensions/gatehouse": ".", "func": "../../internal/emulator/testdata/func", "echo": "./testdata/echo", "streamer": "./testdata/streamer", "fetch": "./testdata/fetch", "runner": "./testdata/runner", "consumer": "./testdata/consumer", "sns-db-checker": "../../examples/sns-db-checker",
+		"layer/extensions/gatehouse": ".", "func": "../../internal/emulator/testdata/func", "echo": "./testdata/echo", "streamer": "./testdata/streamer", "fetch": "./testdata/fetch", "runner": "./testdata/runner", "spiller": "./testdata/spiller", "consumer": "./testdata/consumer", "sns-db-checker": "../../examples/sns-db-checker",
 	} {
 		cmd := exec.Command("go", "build", raceFlag, "-o", filepath.Join(dir, name), pkg)
 		if out, err := cmd.CombinedOutput(); err != nil {
