@@ -18,7 +18,8 @@ import (
 const (
 	maxBody       = 838_860_800
 	maxAckBody    = 1 << 20
-	maxRequests   = 32 // at once; more are answered "Server is busy"
+	maxRequests   = 32              // at once; more wait
+	slotTime      = 2 * time.Second // and are then answered "Server is busy"
 	bodyTimeout   = time.Minute
 	collectorPath = "/services/collector"
 )
@@ -87,16 +88,33 @@ func (c *collector) post(w http.ResponseWriter, r *http.Request, answer func(w h
 		refusal.write(w)
 		return
 	}
-	select {
-	case c.requests <- struct{}{}:
-		defer func() { <-c.requests }()
-	default:
+	if !c.slot(r) {
 		replyBusy.write(w)
 		return
 	}
+	defer func() { <-c.requests }()
 	if out := answer(w, r); out.status != 0 {
 		out.write(w)
 	}
+}
+
+// slot waits for one: a sender that gives each event a request of its own may have a
+// hundred of them under way, and lose what is refused. The caller gives it back.
+func (c *collector) slot(r *http.Request) bool {
+	select {
+	case c.requests <- struct{}{}:
+		return true
+	default:
+	}
+	wait := time.NewTimer(slotTime)
+	defer wait.Stop()
+	select {
+	case c.requests <- struct{}{}:
+		return true
+	case <-wait.C:
+	case <-r.Context().Done():
+	}
+	return false
 }
 
 // authorize returns what to answer to a request without the token. A token in
