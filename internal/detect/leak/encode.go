@@ -147,6 +147,26 @@ func patternsOf(secrets []Secret) []pattern {
 	return patterns
 }
 
+// leastLine is how long a line of a secret is that is masked where it stands alone.
+const leastLine = 16
+
+// linesOf returns the lines of secrets that have some, as private keys do: who prints one
+// prints line by line, and the log has no more of it together. Words are no secret alone.
+func linesOf(secrets []Secret) (patterns []pattern) {
+	for i := range secrets {
+		v := secrets[i].Value[:min(len(secrets[i].Value), maxSecret)]
+		at := 0
+		for line := range bytes.Lines(v) {
+			text := bytes.TrimRight(line, "\r\n")
+			if len(text) >= leastLine && len(line) < len(v) && isRandom(string(text)) {
+				patterns = append(patterns, pattern{text: text, secret: i, bias: int32(at) * one, step: one})
+			}
+			at += len(line)
+		}
+	}
+	return patterns
+}
+
 // compact puts the texts and tables of patterns next to each other: the garbage
 // collector has two objects to look at then, and not thousands each time.
 func compact(patterns []pattern) {

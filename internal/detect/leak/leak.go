@@ -8,6 +8,7 @@
 package leak
 
 import (
+	"slices"
 	"sync"
 
 	"gatehouse/internal/detect"
@@ -50,7 +51,7 @@ func New(secrets []Secret) *Set {
 		secrets: secrets,
 		engine:  engine,
 		sieve:   sync.OnceValue(func() *sieve { return newSieve(engine()) }),
-		exact:   sync.OnceValue(func() *index { return newIndex(patterns()) }),
+		exact:   sync.OnceValue(func() *index { return newIndex(append(slices.Clip(patterns()), linesOf(secrets)...)) }),
 		folded:  sync.OnceValue(func() *index { return newFoldedIndex(patterns()) }),
 		keys:    sync.OnceValue(func() *index { return newIndex(keyPatterns()) }),
 		crumbs:  sync.OnceValue(func() *crumbIndex { return newCrumbIndex(patterns(), secrets) }),

@@ -153,6 +153,34 @@ func TestMaskKnowsTheCommonEncoders(t *testing.T) {
 	}
 }
 
+// A key that is printed line by line is masked line by line, but for what is short or words.
+func TestMaskLines(t *testing.T) {
+	lines := []string{
+		"-----BEGIN EXAMPLE KEY-----", "MHcCAQEEIFs7xQ2mLk9Vb4nRs8wEc1Ztq0pYu3h", "Jf6GdKiPoA2sX5vT7bNnMq8rWe1yUzCl4oLk0g9=", "aWs0Tg==", "-----END EXAMPLE KEY-----",
+	}
+	for _, end := range []string{"\n", "\r\n"} {
+		s := leak.New([]leak.Secret{
+			{Name: "OTHER", Value: []byte("tok_7Yc2Qm9RkV5sXw8Z"), Fingerprint: "bbbb"},
+			{Name: "KEY", Value: []byte(strings.Join(lines, end)), Fingerprint: "aaaa"},
+		})
+		for i, line := range lines {
+			want := "[" + line + "]"
+			if i == 1 || i == 2 {
+				want = "[{{KEY:aaaa}}]"
+			}
+			if got := s.Mask("[" + line + "]"); got != want {
+				t.Errorf("Mask of line %d = %q, want %q", i, got, want)
+			}
+			if found := s.All(line); (len(found) == 1) != (i == 1 || i == 2) {
+				t.Errorf("line %d: %d findings", i, len(found))
+			}
+		}
+		if got := s.Mask(strings.Join(lines, end)); got != "{{KEY:aaaa}}" {
+			t.Errorf("Mask of all lines = %q", got)
+		}
+	}
+}
+
 // TestFindingShowsNoSecret cuts the excerpt's edges through other secrets.
 func TestFindingShowsNoSecret(t *testing.T) {
 	s := set()
