@@ -9,13 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-
 	"gatehouse/cmd/extension/coldstart"
 	"gatehouse/internal/lambdaapi"
 	"gatehouse/internal/proxy"
 	"gatehouse/internal/record"
-	"gatehouse/internal/telemetry/hec"
 )
 
 const (
@@ -159,37 +156,6 @@ func (x *extension) invoke(ctx context.Context, e *lambdaapi.Event) {
 	x.rest()
 }
 
-// restTime is how long we may have been frozen without the HEC having closed connections
-// that we take for open.
-const restTime = 500 * time.Millisecond
-
-// rest comes before a freeze. Where invocations are many, connections are kept: a
-// handshake costs more than what is sent.
-func (x *extension) rest() {
-	x.rested = time.Now().Round(0) // the other clock may stand still in a freeze
-	if !x.pace.busy {
-		x.closeIdleSink()
-	}
-}
-
-// wake closes connections that are older than a freeze of some length.
-func (x *extension) wake() {
-	if !x.rested.IsZero() && time.Now().Round(0).Sub(x.rested).Abs() >= restTime {
-		x.closeIdleSink()
-	}
-	x.rested = time.Time{}
-}
-
-// flushLate sends findings that were made while the rest was sent: no freeze comes
-// before them.
-func (x *extension) flushLate(ctx context.Context, end time.Time) {
-	select {
-	case <-x.pipeline.Urgent():
-		x.flush(ctx, end, findings)
-	default:
-	}
-}
-
 // open notes the invocation. Where the relay sees events, it knows better whether
 // this one is new or over already.
 func (x *extension) open(inv proxy.Invocation) {
@@ -229,75 +195,6 @@ func (x *extension) await(ctx context.Context, requestID string, end time.Time) 
 			return false
 		}
 	}
-}
-
-// load is what a flush sends.
-type load int
-
-const (
-	findings   load = iota // and health
-	batches                // and the rest as far as it makes whole batches
-	everything             // and all of the rest
-)
-
-// load is what is to go now: everything where it is due.
-func (x *extension) load(due bool) load {
-	switch {
-	case due:
-		return everything
-	case x.pipeline.Heavy():
-		return batches
-	}
-	return findings
-}
-
-// flush sends what, until end at the latest. A failure is said when it starts and when it
-// ends.
-func (x *extension) flush(ctx context.Context, end time.Time, what load) {
-	if what == batches {
-		x.startIsOver() // there is much to do
-	}
-	if !x.bulky && x.pipeline.Made() > bulkRecords {
-		x.bulky = true
-		debug.SetGCPercent(bulkGCPercent)
-	}
-	limit := time.Now().Add(maxFlush)
-	if end.Before(limit) {
-		limit = end
-	}
-	ctx, cancel := context.WithDeadline(ctx, limit)
-	defer cancel()
-	x.cut.Store(&cancel)
-	if x.ending.Load() {
-		return
-	}
-	err := x.send(ctx, what)
-	if errors.Is(err, hec.ErrConfig) {
-		err = nil // the client has said it
-	}
-	if failed := err != nil; failed != x.flushFailed && !x.ending.Load() {
-		x.flushFailed = failed
-		if failed {
-			x.log.Warn("records are not delivered", zap.Error(err))
-		} else {
-			x.log.Warn("records are delivered again")
-		}
-	}
-}
-
-func (x *extension) send(ctx context.Context, what load) error {
-	flush := x.pipeline.FlushUrgent
-	switch what {
-	case batches:
-		flush = x.pipeline.FlushFull
-	case everything:
-		flush = x.pipeline.Flush
-		x.pace.flushed(time.Now())
-	}
-	if err := flush(ctx); err != nil || !x.tellLosses() {
-		return err
-	}
-	return x.pipeline.FlushUrgent(ctx)
 }
 
 // health says once how the function is attached and what does not work, as soon
@@ -381,66 +278,4 @@ func (x *extension) rung() string {
 		return "proxy"
 	}
 	return "none"
-}
-
-// shutdown delivers what there is, within the time that Lambda gives.
-func (x *extension) shutdown(ctx context.Context, e *lambdaapi.Event) {
-	x.wake()
-	_ = x.folder.unready() // the next start does it again
-	open, _ := x.sandbox.At()
-	for _, inv := range open {
-		x.guard.Finish(inv.RequestID, statusAt(e.ShutdownReason))
-	}
-	x.sandbox.Shutdown()
-	x.health()
-	x.cutEgress() // every connection says what it was
-	if n := x.guard.Recovered() + x.egress.Recovered() + int(x.receiver.Stats().Panics); n > 0 || len(x.pipeline.Lost()) > 0 {
-		r := x.healthRecord()
-		r.Recovered = n
-		x.pipeline.Add(r)
-	}
-	limit := time.Now().Add(maxFlush)
-	if end := e.Deadline().Add(-margin); end.Before(limit) {
-		limit = end
-	}
-	ctx, cancel := context.WithDeadline(ctx, limit)
-	defer cancel()
-	x.lastWords(ctx)
-	x.pipeline.Grace = max(0, e.Deadline().Add(-margin/2).Sub(limit)) // the disk gets what Splunk left
-	x.pipeline.Shutdown(ctx)
-	x.sayLeft()
-}
-
-// quiet is how long nothing must come any more before the end: Lambda delivers what it
-// still has of the telemetry, beside SHUTDOWN.
-const quiet = 50 * time.Millisecond
-
-// lastWords sends what comes until nothing does.
-func (x *extension) lastWords(ctx context.Context) {
-	if x.hec != nil {
-		x.hec.TryNow() // there is no later
-	}
-	for made := uint64(0); x.telemetry.Load() && (made != x.pipeline.Made() || x.taking.Load() > 0); {
-		made = x.pipeline.Made()
-		if x.pipeline.Flush(ctx) != nil {
-			return
-		}
-		select {
-		case <-time.After(quiet):
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// statusAt is what became of an invocation that was open at the end of the
-// sandbox, as far as Lambda's reason tells.
-func statusAt(reason string) string {
-	switch strings.ToLower(reason) {
-	case "timeout":
-		return "timeout"
-	case "failure":
-		return "error"
-	}
-	return "unknown"
 }
