@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/internal/record"
 	"gatehouse/internal/telemetry/redact"
@@ -195,6 +196,44 @@ func TestARuleHidesNoReason(t *testing.T) {
 			t.Errorf("%q became %s", in, got)
 		}
 	}
+}
+
+// TestNoTextTakesLong: whoever writes an event or a line chooses what is looked through.
+func TestNoTextTakesLong(t *testing.T) {
+	m := compile(t, redact.Config{Defaults: true, Paths: []string{"**.iban"}, Headers: []string{"x-key"}, Patterns: []string{`[A-Z]{2}\d{10}`}})
+	for _, unit := range []string{
+		"password=", "password=,", "password=\"", "password='", "password=[", "password={{", "password={{ ", "password=>", "password = \\", `\"password\":\"`,
+		"cookie=;", "cookie=; ", "authorization: ", "x-key: {{", "{{", "}}", "{{masked:password}}", "=", "\\", "4111111111111111 ", "4-1-1-1-", "AA1234567890", "é=",
+	} {
+		short, long := timeOf(t, m, unit, 32<<10), timeOf(t, m, unit, 256<<10)
+		// Eight times as much takes eight times as long. By the square it would be 64.
+		if long > 24*short+20*time.Millisecond {
+			t.Errorf("256 KiB of %q take %v, 32 KiB %v", unit, long, short)
+		}
+	}
+}
+
+// timeOf is how long masks look at size bytes of unit, the shortest of three times.
+func timeOf(t *testing.T, m *redact.Masks, unit string, size int) time.Duration {
+	t.Helper()
+	s := strings.Repeat(unit, size/len(unit))
+	quoted, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	matched, err := json.Marshal(unit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := []byte(`{"matched":` + string(matched) + `,"event":{"body":` + string(quoted) + `,"password":` + string(quoted) + `}}`)
+	shortest := time.Hour
+	for range 3 {
+		began := time.Now()
+		m.Text(s)
+		m.Record(&record.Record{Kind: record.Attack}, text)
+		shortest = min(shortest, time.Since(began))
+	}
+	return shortest
 }
 
 func TestCompileRefuses(t *testing.T) {

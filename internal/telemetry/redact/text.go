@@ -26,16 +26,14 @@ func (m *Masks) text(s, shown string) string {
 // cover appends what stands for s[from:to] to b: mask, and between masks what of it
 // belongs to shown.
 func cover(b []byte, s string, from, to int, mask, shown string) []byte {
-	for at := 0; shown != "" && from < to; {
-		i := strings.Index(s[at:], shown)
-		if i < 0 || at+i >= to {
+	// What reaches into the span begins at most len(shown)-1 before it.
+	for at := max(0, from-len(shown)+1); shown != "" && from < to; {
+		i := strings.Index(s[at:min(len(s), to+len(shown)-1)], shown)
+		if i < 0 {
 			break
 		}
 		start, end := at+i, min(at+i+len(shown), to)
 		at += i + len(shown)
-		if end <= from {
-			continue
-		}
 		if start > from {
 			b = append(b, mask...)
 		}
@@ -76,6 +74,7 @@ func replace(s string, found [][]int, shown string) string {
 // is text, in forms, headers and what languages print of their values.
 func (m *Masks) hideNamed(s, shown string) string {
 	var b []byte
+	var next ahead
 	at := 0
 	for i := 0; i < len(s); i++ {
 		n := strings.IndexAny(s[i:], ":=")
@@ -92,7 +91,7 @@ func (m *Masks) hideNamed(s, shown string) string {
 			i = end - 1
 			continue
 		}
-		from, to := valueAfter(s, i+1, name.header)
+		from, to := valueAfter(s, i+1, name.header, &next)
 		if from == to || masked(s[from:to]) {
 			continue
 		}
@@ -108,8 +107,9 @@ func (m *Masks) hideNamed(s, shown string) string {
 // inMark returns the end of the mask that s[i] stands in, which begins behind s[from];
 // 0: it stands in none.
 func inMark(s string, from, i int) (end int) {
+	from = max(from, i-maxMark)
 	start := strings.LastIndex(s[from:i], "{{")
-	if start < 0 || strings.Contains(s[from+start:i], "}}") {
+	if start < 0 {
 		return 0
 	}
 	end = markEnd(s, from+start)
@@ -118,6 +118,9 @@ func inMark(s string, from, i int) (end int) {
 	}
 	return end
 }
+
+// maxMark bounds a mask, in bytes.
+const maxMark = 512
 
 // wordBefore returns the name at the end of s, without quotes round it.
 func wordBefore(s string) string {
@@ -138,7 +141,7 @@ func wordByte(c byte) bool {
 
 // valueAfter returns where the value begins and ends that follows a separator, which
 // stands before s[i].
-func valueAfter(s string, i int, header bool) (from, to int) {
+func valueAfter(s string, i int, header bool, next *ahead) (from, to int) {
 	for i < len(s) && strings.IndexByte(" \t=>", s[i]) >= 0 {
 		i++
 	}
@@ -157,7 +160,7 @@ func valueAfter(s string, i int, header bool) (from, to int) {
 	case (c == '[' || c == '{') && !strings.HasPrefix(s[i:], "{{"):
 		return i, bracketEnd(s, i)
 	case header:
-		return i, headerEnd(s, i)
+		return i, headerEnd(s, i, next)
 	}
 	return i, bareEnd(s, i)
 }
@@ -206,23 +209,40 @@ func bareEnd(s string, i int) int {
 	return len(s)
 }
 
+// ahead remembers where a line ends and where a blank stands, so that who looks from one
+// place after the other reads everything once.
+type ahead struct{ line, blank place }
+
+// place is where something stands first from a place on: at the end, nowhere.
+type place struct {
+	from, at int
+	known    bool
+}
+
+// next returns where one of chars stands first from s[i] on.
+func (p *place) next(s string, i int, chars string) int {
+	if !p.known || i < p.from || i > p.at {
+		*p = place{i, len(s), true}
+		if n := strings.IndexAny(s[i:], chars); n >= 0 {
+			p.at = i + n
+		}
+	}
+	return p.at
+}
+
 // headerEnd returns the end of a header's value: of a scheme that has one token, that
 // of the token, else that of the line or of the quote that it stands in.
-func headerEnd(s string, i int) int {
+func headerEnd(s string, i int, next *ahead) int {
 	if end := markEnd(s, i); end > i {
 		return end
 	}
-	end := len(s)
-	if n := strings.IndexAny(s[i:], "\r\n\"'`"); n >= 0 {
-		end = i + n
-	}
-	scheme, _, more := strings.Cut(s[i:end], " ")
-	if !more {
+	end, blank := next.line.next(s, i, "\r\n\"'`"), next.blank.next(s, i, " ")
+	if blank >= end {
 		return bareEnd(s, i)
 	}
-	switch strings.ToLower(scheme) {
+	switch strings.ToLower(s[i:min(blank, i+16)]) {
 	case "bearer", "basic", "token", "splunk", "apikey", "negotiate":
-		return bareEnd(s, i+len(scheme)+1)
+		return bareEnd(s, blank+1)
 	}
 	return end
 }
@@ -230,7 +250,7 @@ func headerEnd(s string, i int) int {
 // markEnd returns the end of a mask at s[i]; i where there is none.
 func markEnd(s string, i int) int {
 	if strings.HasPrefix(s[i:], "{{") {
-		if n := strings.Index(s[i:], "}}"); n >= 0 {
+		if n := strings.Index(s[i:min(len(s), i+maxMark)], "}}"); n >= 0 {
 			return i + n + 2
 		}
 	}
