@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 )
 
 // maxKept bounds the output kept for one test, in bytes: the last lines of what
-// it printed. A test that prints more lost its beginning.
+// it printed, and of a panic the first.
 const maxKept = 64 << 10
 
 // Sum adds up the events of `go test -json`.
@@ -107,6 +109,20 @@ func (s *Sum) failed(e event) {
 		fmt.Fprintf(s.Out, "--- FAIL: %s\n%s", e.name(), s.kept[e.name()])
 	}
 	delete(s.kept, e.name())
+	if e.Test == "" {
+		s.unfinished(e.Package)
+	}
+}
+
+// unfinished shows what tests of a package have printed that did not come to an end: they
+// ran when it died or its time was over, and in one of them stands why.
+func (s *Sum) unfinished(pkg string) {
+	for _, name := range slices.Sorted(maps.Keys(s.kept)) {
+		if strings.HasPrefix(name, pkg+".") {
+			fmt.Fprintf(s.Out, "--- did not end: %s\n%s", name, s.kept[name])
+			delete(s.kept, name)
+		}
+	}
 }
 
 // skip counts a test; a package without tests is no skip.
@@ -148,10 +164,14 @@ func (e event) name() string {
 	return e.Package + "." + e.Test
 }
 
-// tail keeps the last maxKept bytes of what is added.
-type tail struct{ lines []byte }
+// tail keeps the last maxKept bytes of what is added, and as many from a panic on.
+type tail struct{ panic, lines []byte }
 
 func (t *tail) add(line string) {
+	if (len(t.panic) > 0 || strings.HasPrefix(line, "panic: ")) && len(t.panic) < maxKept {
+		t.panic = append(t.panic, line...)
+		return
+	}
 	t.lines = append(t.lines, line...)
 	if over := len(t.lines) - maxKept; over > maxKept {
 		t.lines = append(t.lines[:0], t.lines[over:]...)
@@ -162,7 +182,7 @@ func (t *tail) String() string {
 	if t == nil {
 		return ""
 	}
-	return string(t.lines)
+	return string(t.panic) + string(t.lines)
 }
 
 // reason is the last line that the test itself printed, without its position.

@@ -11,6 +11,7 @@ func TestSum(t *testing.T) {
 		skip    = `{"Action":"output","Package":"p","Test":"TestB","Output":"    b_test.go:7: no chromium: page\n"}` + "\n" + `{"Action":"output","Package":"p","Test":"TestB","Output":"--- SKIP: TestB (0.00s)\n"}` + "\n" + `{"Action":"skip","Package":"p","Test":"TestB"}` + "\n"
 		fail    = `{"Action":"output","Package":"p","Test":"TestC","Output":"got 1\n"}` + "\n" + `{"Action":"fail","Package":"p","Test":"TestC"}` + "\n"
 		pkgFail = `{"Action":"output","Package":"p","Output":"panic: x\n"}` + "\n" + `{"Action":"fail","Package":"p"}` + "\n"
+		died    = `{"Action":"output","Package":"p","Test":"TestD","Output":"panic: test timed out after 10m0s\n"}` + "\n" + `{"Action":"fail","Package":"p"}` + "\n"
 		noTests = `{"Action":"skip","Package":"q"}` + "\n"
 	)
 	for _, c := range []struct {
@@ -25,6 +26,7 @@ func TestSum(t *testing.T) {
 		{"strict", pass + skip, true, "1 passed, 1 failed, 0 skipped", "skipped, and so failed: p.TestB: no chromium: page"},
 		{"a failure shows its output", fail + pkgFail, false, "0 passed, 1 failed, 0 skipped", "got 1"},
 		{"a package that died counts once", pass + pkgFail, false, "1 passed, 1 failed, 0 skipped", "panic: x"},
+		{"a test that did not end shows its output", died, false, "0 passed, 1 failed, 0 skipped", "did not end: p.TestD\npanic: test timed out"},
 		{"no tests, no skip", noTests, true, "0 passed, 0 failed, 0 skipped", ""},
 		{"no JSON", "warning\n" + pass, false, "1 passed, 0 failed, 0 skipped", "warning\n"},
 		{"the last line has no end", strings.TrimSpace(pass), false, "1 passed, 0 failed, 0 skipped", ""},
