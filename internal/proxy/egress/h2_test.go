@@ -324,6 +324,7 @@ func settled(n *atomic.Int64) int64 {
 func TestH2StuckWriter(t *testing.T) {
 	g := newGate(t, enforcing, nil)
 	release := make(chan struct{})
+	free := sync.OnceFunc(func() { close(release) })
 	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/stuck" {
 			<-release
@@ -331,6 +332,7 @@ func TestH2StuckWriter(t *testing.T) {
 		n, err := io.Copy(io.Discard, r.Body)
 		fmt.Fprintf(w, "%d %v", n, err)
 	})
+	t.Cleanup(free) // before the server's, which waits for its handlers
 	c := g.trusting()
 	const size = 4 << 20
 	post := func(path string, size int) string {
@@ -352,7 +354,7 @@ func TestH2StuckWriter(t *testing.T) {
 			t.Fatalf("beside it: %s", got)
 		}
 	}
-	close(release)
+	free()
 	for range cap(stuck) {
 		if got := <-stuck; got != fmt.Sprintf("%d <nil>", size) {
 			t.Errorf("the stuck one: %s", got)
